@@ -1,0 +1,112 @@
+/** One provider that is switched on. */
+export interface ProviderConfig {
+  /** The name that callers use before the slash; unique. */
+  readonly name: string;
+  readonly kind: 'openai' | 'openai_compatible' | 'mock';
+  /** No query, no trailing slash. Undefined for the mock. */
+  readonly baseUrl: URL | undefined;
+  /** Undefined: requests are not signed. */
+  readonly apiKey: string | undefined;
+  /** Sent with every request. Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The ids of models that the configuration names for it. */
+  readonly models: readonly string[];
+  /** The most connections at once. */
+  readonly maxConnections: number;
+  /** What an openai_compatible server differs in. */
+  readonly compat: CompatConfig;
+}
+
+/** What differs between servers that speak OpenAI's chat format. The defaults suit most. */
+export interface CompatConfig {
+  readonly maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  /** Takes the role `developer`; otherwise it gets `system`. */
+  readonly developerRole: boolean;
+  /** Takes `stream_options.include_usage`. */
+  readonly streamUsage: boolean;
+  /** Takes `response_format` json_schema; otherwise it gets json_object and a warning. */
+  readonly jsonSchema: boolean;
+  /** Takes `reasoning_effort`. */
+  readonly reasoningEffort: boolean;
+  /** Wants the reasoning of earlier assistant messages back as `reasoning_content`. */
+  readonly replayReasoning: boolean;
+}
+
+/** How the mock provider behaves. All is deterministic from the request and `seed`. */
+export interface MockConfig {
+  readonly seed: number;
+  /** Until the first token, in milliseconds. */
+  readonly latencyMs: number;
+  /** 0: as fast as it can. */
+  readonly tokensPerSecond: number;
+  /** The share of calls that fail with `upstream_error`, from 0 to 1. */
+  readonly errorRate: number;
+}
+
+export interface TimeoutConfig {
+  /** Until the request is on a connection: name look-up, TCP, TLS, and waiting for a free connection. */
+  readonly connectMs: number;
+  /** From there to the first piece of content, when streaming. */
+  readonly firstTokenMs: number;
+  /** Between pieces of content, when streaming. */
+  readonly idleMs: number;
+  /** A whole try that does not stream. */
+  readonly totalMs: number;
+  /** A whole try that streams. */
+  readonly streamTotalMs: number;
+  /** How long a caller may leave a full buffer unread. */
+  readonly stallMs: number;
+}
+
+export interface ServerConfig {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  readonly metricsPort: number;
+  /** The largest message a caller may send. */
+  readonly maxMessageBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly keepaliveTimeMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** After this age a connection is told to go, so that callers balance again. Undefined: never. */
+  readonly maxConnectionAgeMs: number | undefined;
+  readonly maxConnectionAgeGraceMs: number;
+  /** Origins of web pages that may call. "*" for any. */
+  readonly corsOrigins: readonly string[];
+  readonly reflection: boolean;
+  /** On SIGTERM: how long to go on serving while balancers notice. */
+  readonly drainDelayMs: number;
+  /** Then: how long calls in flight may take to end. */
+  readonly drainGraceMs: number;
+}
+
+/** Everything that can be set, checked and complete. Made once at start-up. */
+export interface Config {
+  readonly server: ServerConfig;
+  readonly providers: readonly ProviderConfig[];
+  /** What an empty `model` means, as "provider/id". Undefined: a model must be named. */
+  readonly defaultModel: string | undefined;
+  /** The provider that takes ids which nothing else is known to have. */
+  readonly defaultProvider: string | undefined;
+  /** Patterns of "provider/id" or "id", where "*" stands for any text. Never empty in effect: see `notices`. */
+  readonly allowedModels: readonly string[];
+  /** Every model is answered by the mock, whatever its name. */
+  readonly mockEverything: boolean;
+  readonly mock: MockConfig;
+  readonly timeouts: TimeoutConfig;
+  /** The largest unary answer, and the largest whole stream, in bytes. */
+  readonly maxResponseBytes: number;
+  /** The largest event of a stream, in bytes. */
+  readonly maxEventBytes: number;
+  readonly telemetry: {
+    readonly serviceName: string;
+    /** Base address of an OTLP/HTTP collector. Undefined: no spans are recorded. */
+    readonly otlpEndpoint: string | undefined;
+    readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  };
+  /** Every key and token, so that they can be removed from whatever leaves. */
+  readonly secrets: readonly string[];
+  /** What the start-up says: defaults taken, settings without effect. One sentence each. */
+  readonly notices: readonly string[];
+}

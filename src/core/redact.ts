@@ -1,0 +1,26 @@
+/** What stands where a secret stood. */
+const MASK = '[redacted]';
+
+/** What keys and tokens look like, whoever's they are. Checked besides the known values. */
+const PATTERNS = [
+  /\b(?:sk|pk|rk|gsk|xai|pplx|AQVN|hf|nvapi|tgp|fw|csk|glpat|ghp)[-_][A-Za-z0-9_*.-]{6,}/g,
+  /\bAIza[A-Za-z0-9_-]{10,}/g,
+  /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
+  /\b(?:Bearer|Basic|Api-Key)\s+[^\s"',;]{4,}/gi,
+  /\/\/[^/\s:@]+:[^/\s@]+@/g,
+];
+
+/** Shorter values are no keys, and masking them would mask ordinary words. */
+const SHORTEST_SECRET = 6;
+
+export type Redact = (text: string) => string;
+
+/** Makes a function that masks the given values and anything that looks like a key. */
+export function redactor(secrets: readonly string[]): Redact {
+  const known = [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST_SECRET);
+  known.sort((a, b) => b.length - a.length);
+  return (text) => {
+    const masked = known.reduce((rest, secret) => rest.replaceAll(secret, MASK), text);
+    return PATTERNS.reduce((rest, pattern) => rest.replace(pattern, MASK), masked);
+  };
+}

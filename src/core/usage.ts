@@ -1,0 +1,46 @@
+import { create } from '@bufbuild/protobuf';
+import type { CompleteRequest, Part, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import { UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
+
+/**
+ * Characters to a token, for estimates only. Four is the rule of thumb for English; other scripts need fewer, so an
+ * estimate is low for them. Bytes of UTF-8 would err the other way.
+ */
+const CHARACTERS_PER_TOKEN = 4;
+
+/** What a picture, sound or file counts for in an estimate. */
+const MEDIA_CHARACTERS = 4 * 1000;
+
+function partCharacters({ part }: Part): number {
+  switch (part.case) {
+    case 'text':
+    case 'refusal':
+      return part.value.length;
+    case 'reasoning':
+      return part.value.text.length;
+    case 'toolCall':
+      return part.value.name.length + part.value.arguments.length;
+    case 'toolResult':
+      return contentCharacters(part.value.content);
+    case undefined:
+      return 0;
+    default:
+      return MEDIA_CHARACTERS;
+  }
+}
+
+const contentCharacters = (parts: readonly Part[]): number =>
+  parts.reduce((sum, part) => sum + partCharacters(part), 0);
+
+const tokens = (characters: number): bigint => BigInt(Math.ceil(characters / CHARACTERS_PER_TOKEN));
+
+/** Usage guessed from the length of the text, for when the provider gave none. Marked as `estimated`. */
+export function estimateUsage(request: CompleteRequest, output: readonly Part[]): Usage {
+  const input =
+    request.messages.reduce((sum, message) => sum + contentCharacters(message.content), 0) +
+    request.tools.reduce((sum, tool) => sum + tool.name.length + tool.description.length + tool.parameters.length, 0);
+  const inputTokens = tokens(input);
+  const outputTokens = tokens(contentCharacters(output));
+  const totalTokens = inputTokens + outputTokens;
+  return create(UsageSchema, { inputTokens, outputTokens, totalTokens, estimated: true });
+}
