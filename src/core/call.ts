@@ -1,4 +1,4 @@
-import type { Attempt, CallContext, CompleteRequest, Warning } from '#gen/antiphon/v1/completion_pb.js';
+import type { Attempt, CallContext, CompleteRequest, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
 import type { Sink } from './events.ts';
 import type { Span } from './span.ts';
 
@@ -31,8 +31,8 @@ export interface Trail {
   upstreamMs: number;
   /** When the first content came, by the clock. */
   firstTokenAtMs: number | undefined;
-  /** Whether the answer's tokens were counted by the gateway. */
-  partialUsage: Attempt['usage'];
+  /** An estimate of the tokens used by a call that failed after content had come. */
+  partialUsage: Usage | undefined;
 }
 
 export const newTrail = (): Trail => ({
@@ -44,6 +44,15 @@ export const newTrail = (): Trail => ({
   firstTokenAtMs: undefined,
   partialUsage: undefined,
 });
+
+/** Adds what is not there yet: another try at the same provider drops the same fields again. */
+export function addWarnings(trail: Trail, warnings: Iterable<Warning>): void {
+  for (const warning of warnings) {
+    const { field, message } = warning;
+    if (!trail.warnings.some((known) => known.field === field && known.message === message))
+      trail.warnings.push(warning);
+  }
+}
 
 /** One call on its way. Never changed: a layer passes on a copy with what it adds. */
 export interface Call {
@@ -66,8 +75,8 @@ export interface Call {
   readonly targets: readonly Target[];
   /** Where it goes now. Filled by `route`. */
   readonly target: Target | undefined;
-  /** Which try at a provider this is, from 1; 0 above the layer that counts them. */
-  readonly attempt: number;
+  /** The record of this try, also in the trail. Filled by `attempt`. */
+  readonly attempt: Attempt | undefined;
   /** To be called when the request is on a connection to the provider. Replaced by `timeouts`. */
   readonly onConnected: () => void;
   /** Where the pieces go, if the call streams. */

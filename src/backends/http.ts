@@ -1,0 +1,89 @@
+import { create } from '@bufbuild/protobuf';
+import { type CompleteResponse, CompleteResponseSchema } from '#gen/antiphon/v1/completion_pb.js';
+import { addWarnings, type Call } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Complete } from '../core/complete.ts';
+import { GatewayError, toGatewayError } from '../core/errors.ts';
+import { Fold } from '../core/fold.ts';
+import { quotesConversation } from '../core/quotes.ts';
+import type { Redact } from '../core/redact.ts';
+import { estimateUsage } from '../core/usage.ts';
+import { usageEstimated } from '../core/warnings.ts';
+import type { WireRequest } from '../dialects/dialect.ts';
+import type { Provider } from '../providers/provider.ts';
+import { Answer } from './http/answer.ts';
+import type { Connections } from './http/connections.ts';
+import { exchange, type HttpRequest } from './http/exchange.ts';
+
+export interface HttpBackend {
+  readonly provider: Provider;
+  readonly connections: Connections;
+  readonly clock: Clock;
+  readonly redact: Redact;
+  readonly maxResponseBytes: number;
+  readonly maxEventBytes: number;
+}
+
+/** A backend that asks a provider over HTTP. Aborts: the connection is closed at once. */
+export const httpBackend = (backend: HttpBackend): Complete =>
+  async function http(call) {
+    const { target } = call;
+    if (!target) throw new GatewayError('internal', 'A call came to a provider without a target.');
+    const wire = backend.provider.dialect.toWire(call.request, target, call.sink !== undefined);
+    addWarnings(call.trail, wire.warnings);
+    const fold = new Fold();
+    const answer = new Answer(backend, call, target, fold);
+    try {
+      await send(backend, call, wire, answer);
+      return response(call, answer, fold);
+    } catch (thrown) {
+      if (fold.parts.length > 0) call.trail.partialUsage = estimateUsage(call.request, fold.parts);
+      throw presentable(toGatewayError(thrown), call, answer.requestId, backend.redact);
+    }
+  };
+
+async function send(backend: HttpBackend, call: Call, wire: WireRequest, answer: Answer): Promise<void> {
+  const { clock } = backend;
+  const request = httpRequest(backend.provider, call, wire);
+  const sentMs = clock.now();
+  try {
+    await exchange(backend.connections, request, call.signal, answer, (delayMs, task) => clock.after(delayMs, task));
+  } finally {
+    call.trail.upstreamMs += clock.now() - sentMs;
+    if (call.attempt) call.attempt.upstreamRequestId = answer.requestId;
+  }
+}
+
+/** Of what came in with a call, nothing goes to the provider but the contract's fields and the trace's parent. */
+function httpRequest(provider: Provider, call: Call, wire: WireRequest): HttpRequest {
+  const { traceparent } = call.span;
+  const headers: Record<string, string> = {
+    ...provider.headers({ callId: call.id }),
+    'content-type': 'application/json',
+    accept: call.sink ? 'text/event-stream' : 'application/json',
+    'accept-encoding': 'identity',
+    'user-agent': 'antiphon',
+  };
+  if (traceparent) headers.traceparent = traceparent;
+  const path = provider.baseUrl.pathname.replace(/\/$/, '') + wire.path;
+  return { path, headers, body: JSON.stringify(wire.body) };
+}
+
+function response(call: Call, answer: Answer, fold: Fold): CompleteResponse {
+  const { warnings, usage, ...ending } = answer.end();
+  addWarnings(call.trail, warnings);
+  if (!usage) addWarnings(call.trail, [usageEstimated()]);
+  return create(CompleteResponseSchema, {
+    ...ending,
+    content: [...fold.parts],
+    usage: usage ?? estimateUsage(call.request, fold.parts),
+  });
+}
+
+/** The provider's words leave only without secrets, and not at all if they repeat the conversation. */
+function presentable(error: GatewayError, call: Call, requestId: string, redact: Redact): GatewayError {
+  const { detail, ...facts } = error.facts;
+  const words = detail && !quotesConversation(detail, call.request) ? { detail: redact(detail) } : {};
+  const id = requestId ? { upstreamRequestId: requestId } : {};
+  return new GatewayError(error.kind, error.message, { ...facts, ...id, ...words });
+}

@@ -1,0 +1,130 @@
+import type { Call, Target } from '../../core/call.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { Delta } from '../../core/events.ts';
+import type { Fold } from '../../core/fold.ts';
+import type { Decoder, Dialect, Ending } from '../../dialects/dialect.ts';
+import type { Provider } from '../../providers/provider.ts';
+import { parseJson } from '../../wire/json.ts';
+import { type SseParser, sseParser } from '../../wire/sse.ts';
+import type { Receiver } from './exchange.ts';
+
+export interface AnswerLimits {
+  readonly provider: Provider;
+  readonly maxResponseBytes: number;
+  readonly maxEventBytes: number;
+}
+
+/** Of a failed answer, only so much is read: enough for any provider's error. */
+const MAX_FAILURE_BYTES = 65_536;
+
+type Mode = 'head' | 'stream' | 'body' | 'failure';
+
+/** Hears one answer: a stream of events, a JSON body, or a failure. The pieces go to the fold and the caller's sink. */
+export class Answer implements Receiver {
+  requestId = '';
+  readonly #limits: AnswerLimits;
+  readonly #call: Call;
+  readonly #dialect: Dialect;
+  readonly #decoder: Decoder;
+  readonly #parser: SseParser;
+  #mode: Mode = 'head';
+  #status = 0;
+  #headers: Readonly<Record<string, string>> = {};
+  #bytes = 0;
+  #chunks: Uint8Array[] = [];
+  #room = true;
+
+  constructor(limits: AnswerLimits, call: Call, target: Target, fold: Fold) {
+    this.#limits = limits;
+    this.#call = call;
+    this.#dialect = limits.provider.dialect;
+    const { sink } = call;
+    this.#decoder = this.#dialect.decoder(target, (delta: Delta) => {
+      fold.add(delta);
+      if (sink && !sink.emit(delta)) this.#room = false;
+    });
+    this.#parser = sseParser({
+      maxEventBytes: limits.maxEventBytes,
+      onFrame: (frame) => {
+        if (!this.#decoder.done) this.#decoder.push(frame);
+      },
+    });
+  }
+
+  connected(): void {
+    this.#call.onConnected();
+  }
+
+  head(status: number, headers: Readonly<Record<string, string>>): void {
+    this.#status = status;
+    this.#headers = headers;
+    this.requestId = asId(headers[this.#limits.provider.requestIdHeader]);
+    refuseEncoding(headers['content-encoding']);
+    this.#mode = status < 200 || status > 299 ? 'failure' : this.#framing(headers['content-type'] ?? '');
+  }
+
+  data(bytes: Uint8Array): boolean {
+    this.#bytes += bytes.length;
+    if (this.#mode === 'failure') return this.#keepSome(bytes);
+    if (this.#bytes > this.#limits.maxResponseBytes) throw tooLarge();
+    if (this.#mode === 'body') {
+      this.#chunks.push(bytes);
+      return true;
+    }
+    this.#room = true;
+    this.#parser.push(bytes);
+    return this.#room;
+  }
+
+  ready(): Promise<void> {
+    return this.#call.sink?.ready() ?? Promise.resolve();
+  }
+
+  get done(): boolean {
+    if (this.#mode === 'failure') return this.#bytes >= MAX_FAILURE_BYTES;
+    return this.#mode === 'stream' && this.#decoder.done;
+  }
+
+  /** Call it when the exchange is over. Errors: what the provider said, or that the answer is not whole. */
+  end(): Ending {
+    if (this.#mode === 'failure') throw this.#failure();
+    if (this.#mode === 'body') this.#replay(parseJson(this.#text()));
+    else this.#parser.end();
+    return this.#decoder.end();
+  }
+
+  /** Some servers answer a request for a stream with a body, and some streams are not labelled as such. */
+  #framing(contentType: string): Mode {
+    if (contentType.includes('event-stream')) return 'stream';
+    return this.#call.sink && !contentType.includes('json') ? 'stream' : 'body';
+  }
+
+  #replay(body: unknown): void {
+    for (const content of this.#dialect.replay(body)) this.#decoder.chunk(content);
+  }
+
+  #failure(): GatewayError {
+    return this.#dialect.failure({ status: this.#status, headers: this.#headers, body: this.#text() });
+  }
+
+  #text(): string {
+    return new TextDecoder().decode(Buffer.concat(this.#chunks));
+  }
+
+  #keepSome(bytes: Uint8Array): boolean {
+    if (this.#bytes - bytes.length < MAX_FAILURE_BYTES) this.#chunks.push(bytes);
+    return true;
+  }
+}
+
+/** An id as it may go into headers and logs; anything else is not one. */
+const asId = (value = ''): string => (/^[\x21-\x7e]{1,128}$/.test(value) ? value : '');
+
+/** `identity` was asked for. Nothing is decompressed, so that nothing can be inflated into a bomb. */
+function refuseEncoding(encoding: string | undefined): void {
+  if (encoding === undefined || encoding === '' || encoding === 'identity') return;
+  throw new GatewayError('upstream_bad_response', 'The provider sent a compressed answer, which it was asked not to.');
+}
+
+const tooLarge = () =>
+  new GatewayError('upstream_too_large', "The provider's answer is larger than the gateway accepts. Ask for less.");

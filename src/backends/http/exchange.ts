@@ -1,0 +1,162 @@
+import type { Dispatcher } from 'undici';
+import { GatewayError } from '../../core/errors.ts';
+import type { Connections, ReuseAware } from './connections.ts';
+import { isReset, transportError } from './transport-error.ts';
+
+export interface HttpRequest {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Takes an answer as it comes. Throwing from any of these ends the exchange with that error. */
+export interface Receiver {
+  /** The request is on a connection. Not called again when it is sent a second time. */
+  connected(): void;
+  head(status: number, headers: Readonly<Record<string, string>>): void;
+  /** False: read no more until `ready` resolves. */
+  data(bytes: Uint8Array): boolean;
+  ready(): Promise<void>;
+  /** Whether the answer is over, although the provider has not closed it. Asked after each `data`. */
+  readonly done: boolean;
+}
+
+/** How long a provider may take to close an answer that is over; a connection that does not is not used again. */
+const LINGER_MS = 1_000;
+
+/**
+ * One request and its answer. Resolves when the answer has been taken whole, or `receiver.done`.
+ *
+ * A connection that was used before may have been closed by the provider while the request was on its way; if no byte
+ * of an answer came, the request is sent once more, on a connection of its own.
+ *
+ * Errors: those of the receiver; `upstream_*` for what happens to the connection. When `signal` aborts, the connection
+ * is closed at once and it rejects with the signal's reason.
+ */
+export async function exchange(
+  via: Connections,
+  request: HttpRequest,
+  signal: AbortSignal,
+  receiver: Receiver,
+  after: (delayMs: number, task: () => void) => void,
+): Promise<void> {
+  const options: Dispatcher.DispatchOptions = { method: 'POST', ...request };
+  const first = new Exchange(receiver, signal, after);
+  try {
+    await first.run((handler) => via.dispatch(options, handler));
+  } catch (error) {
+    if (!first.lostIdleConnection) throw error;
+    await new Exchange(receiver, signal, after).run((handler) => via.dispatchFresh(options, handler));
+  }
+}
+
+class Exchange implements ReuseAware {
+  reusedConnection = false;
+  lostIdleConnection = false;
+  readonly #receiver: Receiver;
+  readonly #signal: AbortSignal;
+  readonly #after: (delayMs: number, task: () => void) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #answered = false;
+  #settled = false;
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(receiver: Receiver, signal: AbortSignal, after: (delayMs: number, task: () => void) => void) {
+    this.#receiver = receiver;
+    this.#signal = signal;
+    this.#after = after;
+  }
+
+  run(dispatch: (handler: ReuseAware) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      if (this.#signal.aborted) return this.#fail(this.#signal.reason);
+      this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+      dispatch(this);
+    });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#settled) return controller.abort(new Error('abandoned'));
+    this.#guard(() => this.#receiver.connected());
+  }
+
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ) {
+    this.#answered = true;
+    if (this.#settled || status < 200) return;
+    this.#guard(() => this.#receiver.head(status, singleValues(headers)));
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, bytes: Uint8Array): void {
+    if (!this.#settled) this.#guard(() => this.#take(bytes));
+  }
+
+  onResponseEnd(): void {
+    this.#succeed();
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.#settled) return;
+    this.lostIdleConnection = this.reusedConnection && !this.#answered && isReset(error);
+    this.#fail(transportError(error));
+  }
+
+  #take(bytes: Uint8Array): void {
+    if (!this.#receiver.data(bytes)) this.#pause();
+    if (!this.#receiver.done) return;
+    this.#succeed();
+    this.#after(LINGER_MS, () => this.#controller?.abort(new Error('answer was over')));
+  }
+
+  #pause(): void {
+    const controller = this.#controller;
+    controller?.pause();
+    void this.#receiver.ready().then(() => {
+      if (!controller?.aborted) controller?.resume();
+    });
+  }
+
+  /** Runs a step of the receiver; what it throws ends the exchange. */
+  #guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  readonly #onAbort = () => this.#fail(this.#signal.reason);
+
+  #succeed(): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.#resolve();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.#reject(error);
+    this.#controller?.abort(error instanceof Error ? error : new GatewayError('internal', 'aborted'));
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+function singleValues(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const single: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) single[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return single;
+}

@@ -1,0 +1,44 @@
+import type { JsonValue } from '@bufbuild/protobuf';
+import { type CompleteRequest, Role, type Tool, ToolChoiceMode } from '#gen/antiphon/v1/completion_pb.js';
+import { sampleOf } from './sample.ts';
+
+/** What the mock answers: words, or a call of a tool. */
+export type MockAnswer = { readonly text: string } | { readonly tool: Tool; readonly arguments: string };
+
+/** Of the echoed text, so much. */
+const ECHO_CHARACTERS = 2_000;
+
+function lastUserText({ messages }: CompleteRequest): string {
+  const message = messages.findLast(({ role }) => role === Role.USER);
+  const texts = message?.content.flatMap(({ part }) => (part.case === 'text' ? [part.value] : [])) ?? [];
+  return texts.join(' ');
+}
+
+/** The tool that must be called, or that the user names; none after a tool's result. */
+function calledTool(request: CompleteRequest): Tool | undefined {
+  const choice = request.toolChoice?.choice;
+  if (choice?.case === 'name') return request.tools.find(({ name }) => name === choice.value);
+  if (request.messages.at(-1)?.role === Role.TOOL) return undefined;
+  if (choice?.value === ToolChoiceMode.NONE) return undefined;
+  if (choice?.value === ToolChoiceMode.REQUIRED) return request.tools[0];
+  const asked = lastUserText(request);
+  return request.tools.find(({ name }) => asked.includes(name));
+}
+
+const parsed = (schema: string): JsonValue => (schema === '' ? {} : (JSON.parse(schema) as JsonValue));
+
+function words(request: CompleteRequest): string {
+  const echo = lastUserText(request).slice(0, ECHO_CHARACTERS).toWellFormed();
+  const format = request.responseFormat?.format;
+  if (format?.case === 'jsonObject') return JSON.stringify({ mock: true, echo });
+  if (format?.case === 'jsonSchema') return JSON.stringify(sampleOf(parsed(format.value.schema)));
+  return `This is the mock provider: no model was called. You said: ${echo}`;
+}
+
+/** The same request always gets the same answer. */
+export function mockAnswer(request: CompleteRequest, reply: string | undefined): MockAnswer {
+  if (reply !== undefined) return { text: reply };
+  const tool = calledTool(request);
+  if (tool) return { tool, arguments: JSON.stringify(sampleOf(parsed(tool.parameters))) };
+  return { text: words(request) };
+}

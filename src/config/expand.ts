@@ -1,0 +1,86 @@
+import type { Problem } from './problem.ts';
+import { ONLY_REFERENCE, substitute, type Variables } from './substitute.ts';
+import { isBranch, type Path, pathText } from './tree.ts';
+
+/** A variable that the file referred to. */
+export interface Reference {
+  readonly variable: string;
+  readonly path: Path;
+}
+
+export interface Expanded {
+  readonly tree: unknown;
+  /** The texts of the paths whose value came from a reference, so that it may be a number or a boolean in text. */
+  readonly referred: ReadonlySet<string>;
+  readonly references: readonly Reference[];
+  /** The texts of the paths that were left out because of a problem. */
+  readonly problems: readonly Problem[];
+}
+
+/** Words that say that a header carries a credential. */
+const CREDENTIAL =
+  /(?:^|[-_])(?:x?api[-_]?key|key|token|secret|password|auth|authorization|cookie|credentials?)(?:$|[-_])/i;
+
+const isKey = (path: Path) => path.length === 3 && path[0] === 'providers' && path[2] === 'api_key';
+
+const isCredentialHeader = (path: Path) =>
+  path.length === 4 && path[0] === 'providers' && path[2] === 'headers' && CREDENTIAL.test(String(path[3]));
+
+function literalSecret(text: string, path: Path): Problem | undefined {
+  if (isKey(path) && !ONLY_REFERENCE.test(text))
+    return {
+      path: pathText(path),
+      problem: 'is written into the file',
+      fix: 'Put the key into a variable and write ${VAR} here, or ${VAR:-} if it may be missing.',
+    };
+  if (isCredentialHeader(path) && !text.includes('${'))
+    return {
+      path: pathText(path),
+      problem: 'is a credential written into the file',
+      fix: 'Put it into a variable and write ${VAR} here.',
+    };
+  return undefined;
+}
+
+/**
+ * Puts the environment's values in for the references in the values of the file; keys are left alone. It works on
+ * parsed values, so that nothing in a variable can add a key or a line. A value with a problem is left out, and so is
+ * one that is empty.
+ */
+export function expand(file: unknown, variables: Variables, isSet: (path: Path) => boolean): Expanded {
+  const referred = new Set<string>();
+  const references: Reference[] = [];
+  const problems: Problem[] = [];
+
+  const expandText = (text: string, path: Path): string | undefined => {
+    const literal = literalSecret(text, path);
+    const result = substitute(text, variables);
+    for (const variable of result.used) references.push({ variable, path });
+    const wrong = literal ? [literal] : substitutionProblems(result, path);
+    problems.push(...wrong);
+    if (result.referred) referred.add(pathText(path));
+    return wrong.length > 0 || (result.referred && result.text === '') ? undefined : result.text;
+  };
+
+  const walk = (value: unknown, path: Path): unknown => {
+    if (isSet(path)) return value;
+    if (typeof value === 'string') return expandText(value, path);
+    if (Array.isArray(value)) return value.map((item, i) => walk(item, [...path, i]) ?? null);
+    if (!isBranch(value)) return value ?? undefined;
+    const entries = Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])] as const);
+    return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
+  };
+
+  return { tree: walk(file, []) ?? {}, referred, references, problems };
+}
+
+function substitutionProblems({ missing, malformed }: ReturnType<typeof substitute>, path: Path): Problem[] {
+  const unset = missing.map((variable) => ({
+    path: pathText(path),
+    problem: `needs the variable ${variable}, which is not set`,
+    fix: `Set ${variable}, or write \${${variable}:-default}.`,
+  }));
+  if (!malformed) return unset;
+  const fix = 'Write ${VAR} or ${VAR:-default}; write $$ for a dollar sign.';
+  return [...unset, { path: pathText(path), problem: 'has a "${" that begins no reference', fix }];
+}

@@ -1,0 +1,45 @@
+/** The keys, and the places in lists, that lead to a value. */
+export type Path = readonly PropertyKey[];
+
+/** A mapping of the file, or what the environment adds to one. */
+export type Branch = Record<string, unknown>;
+
+export const isBranch = (value: unknown): value is Branch =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const PLAIN_KEY = /^[\w-]{1,64}$/;
+
+/** A key that is not a plain word is quoted and cut, so that it cannot look like something else. */
+function keyText(key: PropertyKey): string {
+  const text = String(key);
+  return PLAIN_KEY.test(text) ? text : JSON.stringify(text.slice(0, 40));
+}
+
+/** The path as people write it: `models.allowed[2]`. */
+export const pathText = (path: Path): string =>
+  path.reduce<string>(
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : text === '' ? keyText(key) : `${text}.${keyText(key)}`,
+    '',
+  ) || 'the file';
+
+/** What is there; undefined: nothing. */
+export const valueAt = (tree: unknown, path: Path): unknown =>
+  path.reduce<unknown>((at, key) => {
+    const within = isBranch(at) || Array.isArray(at);
+    return within && Object.hasOwn(at, key) ? (at as Record<PropertyKey, unknown>)[key] : undefined;
+  }, tree);
+
+/** A copy with `value` there; undefined removes it. What stands in the way and is no mapping is left as it is. */
+export function withValue(tree: Branch, path: Path, value: unknown): Branch {
+  const [head, ...rest] = path;
+  if (head === undefined) return tree;
+  const key = String(head);
+  const inner = Object.hasOwn(tree, key) ? tree[key] : undefined;
+  const others = Object.entries(tree).filter(([other]) => other !== key);
+  if (rest.length === 0)
+    return Object.fromEntries(value === undefined ? others : [...Object.entries(tree), [key, value]]);
+  const parent = inner ?? {};
+  if (!isBranch(parent)) return tree;
+  return Object.fromEntries([...Object.entries(tree), [key, withValue(parent, rest, value)]]);
+}

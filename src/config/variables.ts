@@ -1,0 +1,58 @@
+import type { Path } from './tree.ts';
+
+/** What a variable's text becomes before it is put in its place in the file. */
+export type Reading = 'text' | 'list' | 'seconds';
+
+/** A variable that stands for one place in the file. */
+export interface PlacedVariable {
+  readonly name: string;
+  readonly path: Path;
+  readonly reading: Reading;
+}
+
+const placed = (name: string, path: string, reading: Reading = 'text'): PlacedVariable => ({
+  name,
+  path: path.split('.'),
+  reading,
+});
+
+/** Later ones win where two stand for the same place. */
+export const placedVariables: readonly PlacedVariable[] = [
+  placed('LLM_PROVIDER', 'models.default_provider'),
+  placed('LLM_DEFAULT_MODEL', 'models.default'),
+  placed('ALLOWED_MODELS', 'models.allowed', 'list'),
+  placed('LLM_REQUEST_TIMEOUT', 'timeouts.total_ms', 'seconds'),
+  placed('USE_MOCK_LLM', 'mock.use'),
+  placed('ANTIPHON_MOCK_SEED', 'mock.seed'),
+  placed('ANTIPHON_MOCK_LATENCY_MS', 'mock.latency_ms'),
+  placed('ANTIPHON_MOCK_TOKENS_PER_SECOND', 'mock.tokens_per_second'),
+  placed('ANTIPHON_MOCK_ERROR_RATE', 'mock.error_rate'),
+  placed('ANTIPHON_HOST', 'server.host'),
+  placed('ANTIPHON_GRPC_PORT', 'server.grpc_port'),
+  placed('ANTIPHON_HTTP_PORT', 'server.http_port'),
+  placed('ANTIPHON_METRICS_PORT', 'server.metrics_port'),
+  placed('ANTIPHON_CORS_ORIGINS', 'server.cors_origins', 'list'),
+  placed('ANTIPHON_LOG_LEVEL', 'telemetry.log_level'),
+  placed('OTEL_EXPORTER_OTLP_ENDPOINT', 'telemetry.otlp_endpoint'),
+  placed('OTEL_SERVICE_NAME', 'telemetry.service_name'),
+];
+
+/** Providers whose own variables are known, and that this version cannot call yet. */
+export const futureProviders: readonly string[] = ['anthropic', 'google', 'openrouter'];
+
+/** The variable for a provider's address or key: "GROQ_BASE_URL". */
+export const providerVariable = (provider: string, field: 'BASE_URL' | 'API_KEY'): string =>
+  `${provider.toUpperCase().replaceAll('-', '_')}_${field}`;
+
+/** Every variable with a fixed name that is read. */
+export const variableNames: readonly string[] = [
+  'ANTIPHON_CONFIG',
+  'LLM_BASE_URL',
+  'LLM_API_KEY',
+  'LLM_MAX_RETRIES',
+  ...['openai', ...futureProviders].flatMap((provider) => [
+    providerVariable(provider, 'API_KEY'),
+    providerVariable(provider, 'BASE_URL'),
+  ]),
+  ...placedVariables.map(({ name }) => name),
+];

@@ -1,0 +1,84 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
+import type { Target } from '../../core/call.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { adjusted, dropped } from '../../core/warnings.ts';
+import type { WireRequest } from '../dialect.ts';
+import { wireMessages } from './messages.ts';
+import { addOptions } from './options.ts';
+import type { OpenAiChatQuirks } from './quirks.ts';
+import { wireEffort } from './reasoning.ts';
+import { wireTools } from './tools.ts';
+import { Warnings } from './warnings.ts';
+import { wireResponseFormat } from './response-format.ts';
+
+/** A request as the body of `POST /chat/completions`. Errors: `invalid_request`, `model_lacks_ability`. */
+export function toWire(
+  request: CompleteRequest,
+  target: Target,
+  stream: boolean,
+  quirks: OpenAiChatQuirks,
+): WireRequest {
+  if (quirks.useInstead) throw notOffered(target, quirks.useInstead);
+  const warnings = new Warnings();
+  const body: JsonObject = {
+    model: target.model.toWellFormed(),
+    messages: wireMessages(request.messages, target, quirks, warnings),
+    ...limits(request, quirks, warnings),
+    ...wireTools(request),
+    ...wireResponseFormat(request.responseFormat, quirks, warnings),
+    ...thought(request, quirks, warnings),
+    ...(stream ? streaming(quirks) : {}),
+  };
+  const options = request.providerOptions[target.provider];
+  if (options) addOptions(body, options, target.provider);
+  return { path: '/chat/completions', body, warnings: warnings.all };
+}
+
+const notOffered = (target: Target, instead: string) =>
+  new GatewayError('model_lacks_ability', `The model cannot be called by chat completions; ${instead}.`, { target });
+
+function streaming({ streamUsage, obfuscation }: OpenAiChatQuirks): JsonObject {
+  const options: JsonObject = {
+    ...(streamUsage ? { include_usage: true } : {}),
+    ...(obfuscation ? { include_obfuscation: false } : {}),
+  };
+  return Object.keys(options).length > 0 ? { stream: true, stream_options: options } : { stream: true };
+}
+
+/** Reasoning comes first: whether temperature and top_p are taken may hang on it. */
+function thought(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Warnings): JsonObject {
+  const effort = wireEffort(request, quirks, warnings);
+  const body: JsonObject = effort ? { reasoning_effort: effort } : {};
+  const { temperature, topP } = request;
+  const taken = quirks.sampling === 'always' || (quirks.sampling === 'effort_none' && effort === 'none');
+  const when = quirks.sampling === 'never' ? 'does not take' : 'takes only with the reasoning effort "none"';
+  if (temperature !== undefined && taken) body.temperature = temperature;
+  else if (temperature !== undefined) warnings.add(notSampled('temperature', when));
+  if (topP !== undefined && taken) body.top_p = topP;
+  else if (topP !== undefined) warnings.add(notSampled('top_p', when));
+  return body;
+}
+
+const notSampled = (field: string, when: string) => dropped(field, `${field} was not sent: the model ${when} it.`);
+
+function limits(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Warnings): JsonObject {
+  const body: JsonObject = {};
+  if (request.maxTokens !== undefined) body[quirks.maxTokensField] = request.maxTokens;
+  const stop = request.stop.slice(0, quirks.maxStops).map((text) => text.toWellFormed());
+  if (stop.length > 0) body.stop = stop;
+  if (stop.length < request.stop.length) warnings.add(fewerStops(stop.length));
+  if (request.topK !== undefined && quirks.topK) body.top_k = request.topK;
+  else if (request.topK !== undefined) warnings.add(dropped('top_k', 'top_k was not sent: the provider does not take it.'));
+  if (request.seed !== undefined) {
+    const seed = Number(request.seed);
+    if (Number.isSafeInteger(seed)) body.seed = seed;
+    else warnings.add(dropped('seed', 'seed was not sent: JSON cannot carry so large a number exactly.'));
+  }
+  return body;
+}
+
+const fewerStops = (sent: number) =>
+  sent === 0
+    ? dropped('stop', 'stop was not sent: the model does not take stop texts.')
+    : adjusted('stop', `Only the first ${sent} stop texts were sent: the provider takes no more.`);

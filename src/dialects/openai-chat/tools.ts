@@ -1,0 +1,51 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import { type CompleteRequest, type Tool, type ToolChoice, ToolChoiceMode } from '#gen/antiphon/v1/completion_pb.js';
+import { cleanObjectText } from '../../wire/json.ts';
+import { invalid } from './invalid.ts';
+
+const modes: Partial<Record<ToolChoiceMode, string>> = {
+  [ToolChoiceMode.AUTO]: 'auto',
+  [ToolChoiceMode.NONE]: 'none',
+  [ToolChoiceMode.REQUIRED]: 'required',
+};
+
+/** The fields about tools. Errors: `invalid_request` for parameters that are not JSON. */
+export function wireTools({ tools, toolChoice, parallelToolCalls }: CompleteRequest): JsonObject {
+  if (tools.length === 0) return {};
+  const choice = wireChoice(toolChoice?.choice);
+  return {
+    tools: tools.map((tool, i) => wireTool(tool, `tools[${i}]`)),
+    ...(choice === undefined ? {} : { tool_choice: choice }),
+    ...(parallelToolCalls === undefined ? {} : { parallel_tool_calls: parallelToolCalls }),
+  };
+}
+
+function wireTool({ name, description, parameters, strict }: Tool, path: string): JsonObject {
+  return {
+    type: 'function',
+    function: {
+      name: name.toWellFormed(),
+      ...(description === '' ? {} : { description: description.toWellFormed() }),
+      parameters: parameters === '' ? noArguments(strict) : schema(parameters, `${path}.parameters`),
+      ...(strict === undefined ? {} : { strict }),
+    },
+  };
+}
+
+/** Some servers insist on a schema; strict ones on its being closed. */
+const noArguments = (strict = false): JsonObject => ({
+  type: 'object',
+  properties: {},
+  ...(strict ? { additionalProperties: false } : {}),
+});
+
+export function schema(text: string, path: string): JsonObject {
+  const parsed = cleanObjectText(text);
+  if (!parsed) throw invalid(path, 'must be the text of a JSON object');
+  return parsed;
+}
+
+function wireChoice(choice: ToolChoice['choice'] | undefined): string | JsonObject | undefined {
+  if (choice?.case === 'name') return { type: 'function', function: { name: choice.value.toWellFormed() } };
+  return choice?.case === 'mode' ? modes[choice.value] : undefined;
+}

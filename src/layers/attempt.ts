@@ -1,0 +1,37 @@
+import { create } from '@bufbuild/protobuf';
+import { AttemptSchema } from '#gen/antiphon/v1/completion_pb.js';
+import type { Clock } from '../core/clock.ts';
+import type { Layer } from '../core/complete.ts';
+import { duration } from '../core/duration.ts';
+import { toGatewayError } from '../core/errors.ts';
+
+/**
+ * Keeps the record of one try at a provider, and its span. It stands below everything that may refuse or repeat a
+ * try, so that there is one record for each time a provider was really asked.
+ */
+export const attempt =
+  (clock: Clock): Layer =>
+  (next) =>
+  async (call) => {
+    const startedMs = clock.now();
+    const record = create(AttemptSchema, { ...call.target });
+    call.trail.attempts.push(record);
+    const span = call.span.child('attempt', 'client');
+    span.set({ 'antiphon.attempt': call.trail.attempts.length, 'antiphon.provider': record.provider });
+    try {
+      const response = await next({ ...call, attempt: record, span });
+      if (response.usage) record.usage = response.usage;
+      return response;
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      record.status = error.rule.code;
+      record.errorReason = error.rule.reason;
+      if (error.facts.upstreamRequestId) record.upstreamRequestId = error.facts.upstreamRequestId;
+      span.set({ 'http.response.status_code': error.facts.upstreamStatus });
+      span.fail(error.kind);
+      throw call.target ? error.with({ target: call.target }) : error;
+    } finally {
+      record.duration = duration(clock.now() - startedMs);
+      span.end();
+    }
+  };

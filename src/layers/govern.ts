@@ -1,0 +1,34 @@
+import type { Target } from '../core/call.ts';
+import type { Layer } from '../core/complete.ts';
+import { GatewayError } from '../core/errors.ts';
+
+export interface Governance {
+  /** Where a model of this name may be found, best first. Errors: `model_not_found` and its kin. */
+  resolve(model: string): { targets: readonly Target[]; reason: string };
+  allowed(target: Target): boolean;
+}
+
+/**
+ * Turns the model's name into the targets the caller may use. It stands before anything that looks up a key or costs
+ * money, so that a refused model touches neither.
+ */
+export const govern =
+  ({ resolve, allowed }: Governance): Layer =>
+  (next) =>
+  async (call) => {
+    const { targets, reason } = resolve(call.request.model);
+    call.trail.target = targets[0];
+    const permitted = targets.filter(allowed);
+    const [first] = permitted;
+    if (!first) throw refusal(call.request.model, targets[0]);
+    call.trail.target = first;
+    call.trail.selectionReason = reason;
+    return next({ ...call, targets: permitted });
+  };
+
+const refusal = (model: string, target: Target | undefined) =>
+  new GatewayError(
+    'model_not_allowed',
+    `The model ${JSON.stringify(model)} is not allowed here. List those that are with ListModels and allowed_only, or add it to ALLOWED_MODELS.`,
+    target ? { target } : {},
+  );

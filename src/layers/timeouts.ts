@@ -1,0 +1,123 @@
+import { linkedAbort } from '../core/abort.ts';
+import type { Call } from '../core/call.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Layer } from '../core/complete.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Sink } from '../core/events.ts';
+
+export interface Timeouts {
+  readonly connectMs: number;
+  readonly firstTokenMs: number;
+  readonly idleMs: number;
+  readonly totalMs: number;
+  readonly streamTotalMs: number;
+  readonly stallMs: number;
+}
+
+type Phase = 'connect' | 'first token' | 'idle' | 'stall' | 'answer';
+
+/** One timer for all phases. Setting a later time, as every token does, costs an assignment. */
+class Alarm {
+  readonly #clock: Clock;
+  readonly #ring: (phase: Phase) => void;
+  #phase: Phase = 'connect';
+  #dueMs = 0;
+  #armedMs = 0;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, ring: (phase: Phase) => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  set(phase: Phase, delayMs: number): void {
+    this.#phase = phase;
+    this.#dueMs = this.#clock.now() + delayMs;
+    if (!this.#timer || this.#dueMs < this.#armedMs) this.#arm();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    this.stop();
+    this.#armedMs = this.#dueMs;
+    this.#timer = this.#clock.after(this.#dueMs - this.#clock.now(), () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    if (this.#clock.now() < this.#dueMs) this.#arm();
+    else this.#ring(this.#phase);
+  }
+}
+
+function timeout(phase: Phase): GatewayError {
+  if (phase === 'stall')
+    return new GatewayError(
+      'slow_consumer',
+      'The stream was not read for too long. Read it as it comes, or do not stream.',
+    );
+  const what = {
+    connect: 'did not accept the connection',
+    'first token': 'did not begin to answer',
+    idle: 'stopped in the middle of its answer',
+    answer: 'did not finish its answer',
+  }[phase];
+  return new GatewayError(
+    'upstream_timeout',
+    `The provider ${what} in the time allowed. Try again, or use another model.`,
+  );
+}
+
+/** Passes everything on, and tells the alarm what the stream does. */
+function watched(sink: Sink, alarm: Alarm, { idleMs, stallMs }: Timeouts): Sink {
+  return {
+    emit(delta) {
+      const room = sink.emit(delta);
+      if (room) alarm.set('idle', idleMs);
+      else alarm.set('stall', stallMs);
+      return room;
+    },
+    async ready() {
+      await sink.ready();
+      alarm.set('idle', idleMs);
+    },
+    get committed() {
+      return sink.committed;
+    },
+  };
+}
+
+/**
+ * Ends a try that takes too long: to connect, to the first token, between tokens, or altogether. It stands right
+ * above the backend, so that waiting in a queue is not counted against the provider. The timers are the gateway's
+ * own: undici's fire up to a second late.
+ */
+export const timeouts =
+  (limits: Timeouts, clock: Clock): Layer =>
+  (next) =>
+  async (call) => {
+    const abort = linkedAbort(call.signal);
+    const ring = (phase: Phase) => abort.abort(timeout(phase));
+    const alarm = new Alarm(clock, ring);
+    const total = clock.after(call.sink ? limits.streamTotalMs : limits.totalMs, () => ring('answer'));
+    alarm.set('connect', limits.connectMs);
+    try {
+      return await next({ ...call, signal: abort.signal, ...guards(call, alarm, limits) });
+    } finally {
+      alarm.stop();
+      total.cancel();
+      abort.release();
+    }
+  };
+
+function guards({ sink }: Call, alarm: Alarm, limits: Timeouts): Pick<Call, 'sink' | 'onConnected'> {
+  if (!sink) return { sink, onConnected: () => alarm.stop() };
+  return {
+    sink: watched(sink, alarm, limits),
+    onConnected: () => alarm.set('first token', limits.firstTokenMs),
+  };
+}

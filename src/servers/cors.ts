@@ -1,0 +1,56 @@
+import { cors } from '@connectrpc/connect';
+import type { HttpHandler } from './http-message.ts';
+
+const METHODS = cors.allowedMethods.join(', ');
+
+const REQUEST_HEADERS = [
+  ...cors.allowedHeaders,
+  'Authorization',
+  'Baggage',
+  'Traceparent',
+  'Tracestate',
+  'X-Request-Id',
+  'X-Session-Id',
+  'X-Source-Agent',
+  'X-Trace-Id',
+].join(', ');
+
+const REPLY_HEADERS = [
+  ...cors.exposedHeaders,
+  'Grpc-Retry-Pushback-Ms',
+  'Retry-After',
+  'X-Request-Id',
+  'X-Session-Id',
+  'X-Source-Agent',
+  'X-Trace-Id',
+].join(', ');
+
+/** How long a browser may remember the answer to a preflight: two hours, the most that Chromium keeps. */
+const MAX_AGE_SECONDS = 7200;
+
+/**
+ * Lets web pages of these origins call; "*" stands for any. Answers preflights, and leaves every other request to the
+ * handlers after it. A page of another origin gets no permission, and its browser stops it.
+ */
+export function corsHandler(origins: readonly string[]): HttpHandler {
+  const allowed = new Set(origins);
+  return (request, response) => {
+    const { origin } = request.headers;
+    if (typeof origin !== 'string' || allowed.size === 0) return false;
+    const permitted = allowed.has('*') || allowed.has(origin);
+    response.setHeader('vary', 'Origin');
+    if (permitted) response.setHeader('access-control-allow-origin', origin);
+    if (request.method !== 'OPTIONS' || !request.headers['access-control-request-method']) {
+      if (permitted) response.setHeader('access-control-expose-headers', REPLY_HEADERS);
+      return false;
+    }
+    if (permitted) {
+      response.setHeader('access-control-allow-methods', METHODS);
+      response.setHeader('access-control-allow-headers', REQUEST_HEADERS);
+      response.setHeader('access-control-max-age', String(MAX_AGE_SECONDS));
+    }
+    response.writeHead(204);
+    response.end();
+    return true;
+  };
+}

@@ -1,0 +1,103 @@
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import {
+  Health,
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+  HealthCheckResponse_ServingStatus,
+  HealthCheckResponseSchema,
+  type HealthListResponse,
+  HealthListResponseSchema,
+} from '#gen/health/v1/health_pb.js';
+import { type PlainContext, type PlainService, plainService, stopping } from './plain.ts';
+
+export const ServingStatus = HealthCheckResponse_ServingStatus;
+export type ServingStatus = HealthCheckResponse_ServingStatus;
+
+const answer = (status: ServingStatus): HealthCheckResponse => create(HealthCheckResponseSchema, { status });
+
+/** The state of each service, for everyone who asks: `grpc.health.v1` on both doors, and `/readyz`. */
+export class HealthState {
+  readonly #statuses: Map<string, ServingStatus>;
+  readonly #watchers = new Set<() => void>();
+  #closed = false;
+
+  /** "" stands for the gateway as a whole. All begin as NOT_SERVING. */
+  constructor(services: readonly string[]) {
+    this.#statuses = new Map(services.map((service) => [service, ServingStatus.NOT_SERVING]));
+  }
+
+  /** SERVICE_UNKNOWN if there is no such service. */
+  get(service: string): ServingStatus {
+    return this.#statuses.get(service) ?? ServingStatus.SERVICE_UNKNOWN;
+  }
+
+  set(service: string, status: ServingStatus): void {
+    this.#statuses.set(service, status);
+    this.#wakeAll();
+  }
+
+  setAll(status: ServingStatus): void {
+    for (const service of this.#statuses.keys()) this.#statuses.set(service, status);
+    this.#wakeAll();
+  }
+
+  /** Ends every watch with UNAVAILABLE: an open one would keep its connection, and so the process, alive. */
+  close(): void {
+    this.#closed = true;
+    this.#wakeAll();
+  }
+
+  check({ service }: HealthCheckRequest): HealthCheckResponse {
+    const status = this.get(service);
+    if (status === ServingStatus.SERVICE_UNKNOWN) throw new ConnectError('There is no such service.', Code.NotFound);
+    return answer(status);
+  }
+
+  list(): HealthListResponse {
+    const statuses = Object.fromEntries([...this.#statuses].map(([service, status]) => [service, answer(status)]));
+    return create(HealthListResponseSchema, { statuses });
+  }
+
+  /** The status now, and again whenever it changes. Stays open for an unknown service, which may yet come. */
+  async *watch({ service }: HealthCheckRequest, { signal }: PlainContext): AsyncGenerator<HealthCheckResponse> {
+    let told: ServingStatus | undefined;
+    while (!signal.aborted) {
+      const status = this.get(service);
+      if (status !== told) {
+        told = status;
+        yield answer(status);
+      } else if (this.#closed) {
+        throw stopping();
+      } else {
+        await this.#change(signal);
+      }
+    }
+  }
+
+  /** Resolves at the next change, or when the signal aborts. */
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#watchers.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#watchers.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#watchers) wake();
+  }
+}
+
+/** `grpc.health.v1.Health` over a state. */
+export function healthService(state: HealthState): PlainService {
+  return plainService(Health, {
+    check: (request) => state.check(request),
+    list: () => state.list(),
+    watch: (request, context) => state.watch(request, context),
+  });
+}

@@ -1,0 +1,22 @@
+import { type HealthState, ServingStatus } from './health.ts';
+import { answerJson, type HttpHandler } from './http-message.ts';
+
+/** `/healthz`: the process is alive. `/readyz`: it takes calls. Neither depends on anything outside the process. */
+export function probeHandler(health: HealthState): HttpHandler {
+  const status = (path: string): { code: number; text: string } | undefined => {
+    if (path === '/healthz') return { code: 200, text: 'alive' };
+    if (path !== '/readyz') return undefined;
+    return health.get('') === ServingStatus.SERVING ? { code: 200, text: 'ready' } : { code: 503, text: 'not ready' };
+  };
+  return (request, response, path) => {
+    const found = status(path);
+    if (!found) return false;
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      answerJson(response, found.code, { status: found.text });
+    } else {
+      response.setHeader('allow', 'GET, HEAD');
+      answerJson(response, 405, { code: 'unimplemented', message: 'Use GET.' });
+    }
+    return true;
+  };
+}

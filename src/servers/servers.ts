@@ -1,0 +1,112 @@
+import { createServer } from 'node:net';
+import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
+import { Health } from '#gen/health/v1/health_pb.js';
+import type { LlmService } from '../services/service.ts';
+import { connectHandler } from './connect.ts';
+import { corsHandler } from './cors.ts';
+import { type Drainable, drain } from './drain.ts';
+import { grpcDoor } from './grpc.ts';
+import { HealthState, healthService, ServingStatus } from './health.ts';
+import { httpDoor } from './http.ts';
+import type { HttpHandler } from './http-message.ts';
+import { type Address, type Listening, listen } from './listen.ts';
+import type { PlainService } from './plain.ts';
+import { probeHandler } from './probes.ts';
+import { reflectionServices } from './reflection.ts';
+import { Calls } from './rpc.ts';
+import type { DoorSettings, DoorTools } from './settings.ts';
+
+export interface ServersPlan extends DoorTools {
+  readonly config: DoorSettings;
+  readonly service: LlmService;
+  /** Further handlers for the HTTP port, asked after the built-in ones. */
+  readonly handlers?: readonly HttpHandler[];
+}
+
+/** The doors, open. */
+export interface Servers {
+  /** Where they listen, as bound. */
+  readonly grpc: Address;
+  readonly http: Address;
+  readonly health: HealthState;
+  /** Calls being worked on now, on both doors. */
+  activeCalls(): number;
+  /** Stops as `drain.ts` says, by the configured times. A second call returns the promise of the first. */
+  drain(): Promise<void>;
+  /** Stops at once: calls in flight end with UNAVAILABLE. */
+  close(): Promise<void>;
+}
+
+/** Opens both doors over one service. Errors: one that names the port in use and its variable; then nothing is open. */
+export async function startServers(plan: ServersPlan): Promise<Servers> {
+  const { config, clock } = plan;
+  const health = new HealthState(['', LlmServiceDesc.typeName]);
+  const calls = new Calls(plan);
+  const grpc = await openGrpc(plan, calls, health);
+  const http = await openHttp(plan, calls, health).catch(async (error: unknown) => {
+    await grpc.stop();
+    throw error;
+  });
+  health.setAll(ServingStatus.SERVING);
+  const doors = [grpc, http];
+  let draining: Promise<void> | undefined;
+  const stop = (delayMs: number, graceMs: number) => drain({ doors, calls, health, clock, delayMs, graceMs });
+  return {
+    grpc: grpc.address,
+    http: http.address,
+    health,
+    activeCalls: () => calls.active,
+    drain() {
+      draining ??= stop(config.drainDelayMs, config.drainGraceMs);
+      return draining;
+    },
+    close: () => stop(0, 0),
+  };
+}
+
+type Door = Drainable & Pick<Listening, 'address'>;
+
+function plainServices(config: DoorSettings, health: HealthState): PlainService[] {
+  const reflection = config.reflection ? reflectionServices([LlmServiceDesc, Health]) : [];
+  return [healthService(health), ...reflection];
+}
+
+async function openGrpc(plan: ServersPlan, calls: Calls, health: HealthState): Promise<Door> {
+  const { config } = plan;
+  const door = grpcDoor(config, plan.service, plainServices(config, health), calls, plan.clock);
+  const server = createServer({ noDelay: true }, (socket) => door.connections.injectConnection(socket));
+  const place = { host: config.host, port: config.grpcPort, variable: 'ANTIPHON_GRPC_PORT' };
+  const { address, close, destroyAll } = await listen(server, place);
+  return {
+    address,
+    async stop() {
+      await Promise.all([close(), door.stop()]);
+    },
+    closeIdle: () => undefined,
+    destroyAll,
+  };
+}
+
+async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): Promise<Door> {
+  const { config, service } = plan;
+  const handlers = [
+    corsHandler(config.corsOrigins),
+    probeHandler(health),
+    connectHandler(config, service, plainServices(config, health), calls, plan),
+    ...(plan.handlers ?? []),
+  ];
+  const leaving = () => health.get('') !== ServingStatus.SERVING;
+  const door = httpDoor(config, handlers, plan, leaving);
+  const place = { host: config.host, port: config.httpPort, variable: 'ANTIPHON_HTTP_PORT' };
+  const { address, close, destroyAll } = await listen(door.server, place);
+  return {
+    address,
+    async stop() {
+      const closed = close();
+      door.stop();
+      await closed;
+    },
+    closeIdle: door.closeIdle,
+    destroyAll,
+  };
+}

@@ -1,0 +1,42 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type ListModelsRequest,
+  type ListModelsResponse,
+  ListModelsResponseSchema,
+  type Model,
+} from '#gen/antiphon/v1/model_pb.js';
+import { Violations } from './validate/violations.ts';
+
+const DEFAULT_PAGE = 100;
+const LARGEST_PAGE = 1_000;
+
+/** One page of `models`, which are ordered by provider and id. Errors: `invalid_request`. */
+export function listModels(models: readonly Model[], request: ListModelsRequest): ListModelsResponse {
+  const found = new Violations();
+  found.check(request.abilities.length <= 16, 'abilities', 'must have at most 16 entries');
+  const after = request.pageToken === '' ? '' : readToken(request.pageToken, found);
+  found.throwIfAny();
+  const left = models.filter((model) => matches(model, request) && key(model) > after);
+  const page = left.slice(0, Math.min(request.pageSize || DEFAULT_PAGE, LARGEST_PAGE));
+  const last = page.at(-1);
+  const nextPageToken = last && page.length < left.length ? Buffer.from(key(last)).toString('base64url') : '';
+  return create(ListModelsResponseSchema, { models: page, nextPageToken });
+}
+
+const matches = (model: Model, { provider, tier, abilities, allowedOnly }: ListModelsRequest): boolean =>
+  (provider === '' || model.provider === provider) &&
+  (tier === 0 || model.tier === tier) &&
+  (!allowedOnly || model.allowed) &&
+  abilities.every((ability) => model.abilities.includes(ability));
+
+/** Sorts as provider and then id, since a space comes before all that either may begin with. */
+const key = ({ provider, id }: Model): string => `${provider} ${id}`;
+
+export const inOrder = (models: readonly Model[]): Model[] => models.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+
+function readToken(token: string, found: Violations): string {
+  const text = Buffer.from(token, 'base64url').toString();
+  const valid = text.includes(' ') && Buffer.from(text).toString('base64url') === token;
+  found.check(valid, 'page_token', 'must be a next_page_token, unchanged');
+  return text;
+}

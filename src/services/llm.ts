@@ -1,0 +1,125 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  CacheStatus,
+  type CompleteRequest,
+  type CompleteResponse,
+  CostSchema,
+  CostStatus,
+  TimingSchema,
+} from '#gen/antiphon/v1/completion_pb.js';
+import { HealthResponseSchema, HealthStatus, type ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
+import type { Model } from '#gen/antiphon/v1/model_pb.js';
+import { anonymous, type Call, newTrail, type Trail } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Complete } from '../core/complete.ts';
+import { duration } from '../core/duration.ts';
+import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import { listModels } from './list-models.ts';
+import type { Inbound, LlmService } from './service.ts';
+import { StreamWriter } from './stream.ts';
+import { validateCompleteRequest } from './validate/request.ts';
+
+export interface LlmServiceParts {
+  /** All layers, around all providers. */
+  readonly complete: Complete;
+  /** Every model that may be named here, in the order of `inOrder`. */
+  readonly models: () => readonly Model[];
+  readonly health: () => {
+    readonly serving: boolean;
+    readonly activeCalls: number;
+    readonly providers: ProviderHealth[];
+  };
+  /** Records a call that was refused before it became one. */
+  readonly refused: (call: Call, error: GatewayError) => void;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+/** antiphon.v1.LlmService over the layers: each method checks, delegates and stamps. */
+export function llmService(parts: LlmServiceParts): LlmService {
+  const { complete, clock } = parts;
+  const startedMs = clock.now();
+  return {
+    async complete(request, inbound) {
+      const call = openCall(request, inbound, newTrail());
+      check(call, parts);
+      return stamp(await complete(call), call, clock);
+    },
+
+    async streamComplete(request, inbound, out) {
+      const trail = newTrail();
+      const sink = new StreamWriter(out, inbound, trail, clock);
+      const call = { ...openCall(request, inbound, trail), sink };
+      check(call, parts);
+      sink.completed(stamp(await complete(call), call, clock));
+    },
+
+    async listModels(request) {
+      return listModels(parts.models(), request);
+    },
+
+    async health() {
+      const { serving, ...state } = parts.health();
+      const status = serving ? HealthStatus.SERVING : HealthStatus.NOT_SERVING;
+      const uptime = duration(clock.now() - startedMs);
+      return create(HealthResponseSchema, { status, version: parts.version, uptime, ...state });
+    },
+  };
+}
+
+function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail): Call {
+  const { id, context, signal, deadlineMs, receivedMs, span } = inbound;
+  return {
+    id,
+    request,
+    caller: anonymous,
+    context,
+    signal,
+    deadlineMs,
+    receivedMs,
+    span,
+    trail,
+    targets: [],
+    target: undefined,
+    attempt: undefined,
+    onConnected: () => undefined,
+    sink: undefined,
+  };
+}
+
+function check(call: Call, { refused }: LlmServiceParts): void {
+  try {
+    validateCompleteRequest(call.request);
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    refused(call, error);
+    throw error;
+  }
+}
+
+/** Adds what is known of the call as a whole to what the provider answered. */
+function stamp(response: CompleteResponse, call: Call, clock: Clock): CompleteResponse {
+  const { trail } = call;
+  response.id = call.id;
+  response.model = trail.target?.model ?? '';
+  response.provider = trail.target?.provider ?? '';
+  response.context = call.context;
+  response.cacheStatus = CacheStatus.BYPASS;
+  response.cost = create(CostSchema, { status: CostStatus.UNPRICED });
+  response.attempts = trail.attempts;
+  response.selectionReason = trail.selectionReason;
+  response.warnings = trail.warnings;
+  response.timing = timing(call, clock.now());
+  return response;
+}
+
+function timing({ receivedMs, trail }: Call, nowMs: number) {
+  const { firstTokenAtMs, upstreamMs } = trail;
+  const totalMs = nowMs - receivedMs;
+  return create(TimingSchema, {
+    total: duration(totalMs),
+    gateway: duration(totalMs - upstreamMs),
+    queued: duration(0),
+    ...(firstTokenAtMs === undefined ? {} : { toFirstToken: duration(firstTokenAtMs - receivedMs) }),
+  });
+}

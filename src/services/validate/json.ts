@@ -1,0 +1,34 @@
+import type { JsonValue } from '@bufbuild/protobuf';
+
+/** The depth and number of values, or undefined beyond a bound: the walk itself is bounded and does not recurse. */
+function withinShape(root: unknown, maxDepth: number, maxValues: number): boolean {
+  let level: unknown[] = [root];
+  let values = 0;
+  for (let depth = 0; level.length > 0; depth++) {
+    values += level.length;
+    if (depth > maxDepth || values > maxValues) return false;
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+  }
+  return true;
+}
+
+const MAX_SCHEMA_BYTES = 256 * 1024;
+const MAX_SCHEMA_DEPTH = 64;
+const MAX_SCHEMA_VALUES = 50_000;
+
+/** What is wrong with the text of a JSON Schema, or undefined. It must be an object; what it says is not checked. */
+export function schemaProblem(text: string): string | undefined {
+  if (text.length > MAX_SCHEMA_BYTES) return 'must be at most 256 KiB';
+  let schema: JsonValue;
+  try {
+    schema = JSON.parse(text);
+  } catch {
+    return 'must be the text of a JSON object';
+  }
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema))
+    return 'must be the text of a JSON object';
+  return withinShape(schema, MAX_SCHEMA_DEPTH, MAX_SCHEMA_VALUES) ? undefined : 'must be at most 64 levels deep';
+}
+
+/** Whether a provider's options keep the contract's bounds: 8 levels, 4,096 values. */
+export const optionsWithinBounds = (options: unknown): boolean => withinShape(options, 8, 4_096);

@@ -1,0 +1,88 @@
+import type { MeterProvider, Tracer } from '@opentelemetry/api';
+import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import type { Resource } from '@opentelemetry/resources';
+import { BatchSpanProcessor, type ReadableSpan, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Logger } from './log.ts';
+import { batchingFromEnv, samplerFromEnv, spanLimitsFromEnv } from './otel-env.ts';
+import type { TraceIds } from './tracing.ts';
+
+/** Longer attributes are cut: much of what they hold was written by callers. */
+const MAX_ATTRIBUTE_CHARACTERS = 1024;
+
+export interface SpanExport {
+  readonly tracer: Tracer;
+  /** Resolves when what was recorded has been sent, or has not. May take as long as the collector. Never rejects. */
+  close(): Promise<void>;
+}
+
+export interface SpanExportOptions {
+  /** The base address of an OTLP/HTTP collector. */
+  readonly endpoint: string;
+  readonly resource: Resource;
+  readonly version: string;
+  readonly ids: TraceIds;
+  /** Counts what is sent and what is lost. */
+  readonly meterProvider: MeterProvider;
+  readonly log: Logger;
+}
+
+/**
+ * Sends spans in batches, from a queue with a bound: when the collector is slow or down, spans are dropped and counted,
+ * and nobody waits.
+ */
+export function exportSpans({ endpoint, resource, version, ids, meterProvider, log }: SpanExportOptions): SpanExport {
+  const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
+  const processor = new BatchSpanProcessor({
+    exporter: new ToldExporter(exporter, log),
+    selfObsMeterProvider: meterProvider,
+    ...batchingFromEnv(),
+  });
+  const sampler = samplerFromEnv();
+  const provider = new TracerProvider({
+    resource,
+    idGenerator: ids,
+    spanProcessors: [processor],
+    spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE_CHARACTERS, ...spanLimitsFromEnv() },
+    ...(sampler && { sampler }),
+  });
+  return {
+    tracer: provider.getTracer('antiphon', version),
+    close: () => provider.shutdown().catch(() => undefined),
+  };
+}
+
+/** Tells the log when the collector stops taking spans, and when it takes them again. */
+class ToldExporter implements SpanExporter {
+  readonly #inner: SpanExporter;
+  readonly #log: Logger;
+  #failing = false;
+
+  constructor(inner: SpanExporter, log: Logger) {
+    this.#inner = inner;
+    this.#log = log;
+  }
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    this.#inner.export(spans, (result) => {
+      this.#tell(result);
+      done(result);
+    });
+  }
+
+  forceFlush(): Promise<void> {
+    return this.#inner.forceFlush?.() ?? Promise.resolve();
+  }
+
+  shutdown(): Promise<void> {
+    return this.#inner.shutdown();
+  }
+
+  #tell({ code, error }: ExportResult): void {
+    const failing = code !== ExportResultCode.SUCCESS;
+    if (failing === this.#failing) return;
+    this.#failing = failing;
+    if (failing) this.#log.warn({ error }, 'spans are lost: the collector does not take them');
+    else this.#log.info({}, 'the collector takes spans again');
+  }
+}

@@ -1,0 +1,80 @@
+import {
+  type Span as ApiSpan,
+  type Context,
+  ROOT_CONTEXT,
+  SpanKind as ApiSpanKind,
+  SpanStatusCode,
+  type Tracer,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
+import type { Span, SpanKind, SpanValue } from '../core/span.ts';
+import { formatTraceparent } from './trace-context.ts';
+
+const kinds: Readonly<Record<SpanKind, ApiSpanKind>> = { server: ApiSpanKind.SERVER, client: ApiSpanKind.CLIENT };
+
+/** Starts a span, or only carries its trace on where the sampler says not to record it. */
+export function startSpan(tracer: Tracer, name: string, kind: SpanKind, parent: Context): Span {
+  const span = tracer.startSpan(name, { kind: kinds[kind] }, parent);
+  if (span.isRecording()) return new RecordedSpan(tracer, span);
+  const { traceId, spanId } = span.spanContext();
+  return carriedSpan(() => formatTraceparent(traceId, spanId, false));
+}
+
+/** A span that goes to the collector when it ends. */
+class RecordedSpan implements Span {
+  readonly #tracer: Tracer;
+  readonly #span: ApiSpan;
+
+  constructor(tracer: Tracer, span: ApiSpan) {
+    this.#tracer = tracer;
+    this.#span = span;
+  }
+
+  get traceparent(): string {
+    const { traceId, spanId, traceFlags } = this.#span.spanContext();
+    return formatTraceparent(traceId, spanId, (traceFlags & TraceFlags.SAMPLED) !== 0);
+  }
+
+  child(name: string, kind: SpanKind): Span {
+    return startSpan(this.#tracer, name, kind, trace.setSpan(ROOT_CONTEXT, this.#span));
+  }
+
+  rename(name: string): void {
+    this.#span.updateName(name);
+  }
+
+  set(attributes: Readonly<Record<string, SpanValue | undefined>>): void {
+    for (const name in attributes) {
+      const value = attributes[name];
+      if (value === undefined) continue;
+      this.#span.setAttribute(name, typeof value === 'object' ? [...value] : value);
+    }
+  }
+
+  fail(errorType: string): void {
+    this.#span.setAttribute('error.type', errorType);
+    this.#span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+
+  end(): void {
+    this.#span.end();
+  }
+}
+
+/** A span that is not recorded: its trace goes on to the provider, and all below it share it. */
+export function carriedSpan(traceparent: () => string): Span {
+  const span: Span = {
+    get traceparent() {
+      return traceparent();
+    },
+    child: () => span,
+    rename: nothing,
+    set: nothing,
+    fail: nothing,
+    end: nothing,
+  };
+  return span;
+}
+
+const nothing = () => undefined;

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import type { Call, Target } from '../../src/core/call.ts';
+import { govern } from '../../src/layers/govern.ts';
+import { route } from '../../src/layers/route.ts';
+import { helloRequest, helloResponse, testCall } from '../support/calls.ts';
+
+const a: Target = { provider: 'a', model: 'm' };
+const b: Target = { provider: 'b', model: 'm' };
+const layer = (allowed: readonly Target[]) =>
+  govern({ resolve: () => ({ targets: [a, b], reason: 'by name' }), allowed: (target) => allowed.includes(target) });
+
+async function targetsOf(allowed: readonly Target[], call: Call = testCall()): Promise<readonly Target[]> {
+  let targets: readonly Target[] = [];
+  await layer(allowed)(async (inner) => {
+    targets = inner.targets;
+    return helloResponse();
+  })(call);
+  return targets;
+}
+
+describe('govern', () => {
+  it('keeps the allowed targets in order', async () => {
+    expect(await targetsOf([b, a])).toEqual([a, b]);
+    expect(await targetsOf([b])).toEqual([b]);
+  });
+
+  it('says where the call will go and why', async () => {
+    const call = testCall();
+    await targetsOf([b], call);
+    expect(call.trail).toMatchObject({ target: b, selectionReason: 'by name' });
+  });
+
+  it('refuses a model that is not allowed, and lets nothing below see the call', async () => {
+    const call = testCall({ request: helloRequest('a/m') });
+    const refused = layer([])(() => expect.fail('was called'))(call);
+    await expect(refused).rejects.toMatchObject({ kind: 'model_not_allowed', facts: { target: a } });
+    await expect(refused).rejects.toThrow(/"a\/m" is not allowed/);
+    expect(call.trail.target).toBe(a);
+  });
+});
+
+describe('route', () => {
+  it('sends the call to the first target', async () => {
+    const call = testCall({ targets: [b, a] });
+    const stack = async (inner: Call) => {
+      expect(inner.target).toBe(b);
+      return helloResponse();
+    };
+    await route((provider) => (provider === 'b' ? stack : undefined))(call);
+    expect(call.trail.target).toBe(b);
+  });
+
+  it('treats a missing provider as a defect', async () => {
+    await expect(route(() => undefined)(testCall({ targets: [a] }))).rejects.toMatchObject({ kind: 'internal' });
+    await expect(route(() => undefined)(testCall())).rejects.toMatchObject({ kind: 'internal' });
+  });
+});
