@@ -1,3 +1,110 @@
-export async function main(args: readonly string[]): Promise<void> {
-  console.log(args);
+import type { Config } from './config/config.ts';
+import { loadProcessConfig } from './config/environment.ts';
+import { ConfigError } from './config/problem.ts';
+import { systemClock } from './core/clock.ts';
+import { redactor } from './core/redact.ts';
+import { greeting } from './greeting.ts';
+import { type Running, start } from './start.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { version } from './version.ts';
+
+const USAGE = `Usage: antiphon [command]
+
+  serve     start the gateway (the default)
+  check     read the configuration, say what is wrong with it, and stop
+  version   print the version
+
+Settings come from the environment and, if ANTIPHON_CONFIG names one, a YAML file.
+`;
+
+/** Runs a command. The process ends with 0 if all went well, 1 if something failed, 2 if the command is not known. */
+export async function main([command = 'serve', ...rest]: readonly string[]): Promise<void> {
+  if (rest.length > 0) return misused();
+  switch (command) {
+    case 'serve':
+      return serve();
+    case 'check':
+      return check();
+    case 'version':
+    case '--version':
+      process.stdout.write(`${version}\n`);
+      return;
+    case 'help':
+    case '--help':
+      process.stdout.write(USAGE);
+      return;
+    default:
+      return misused();
+  }
+}
+
+function misused(): void {
+  process.stderr.write(USAGE);
+  process.exitCode = 2;
+}
+
+/** Undefined: it cannot be used, and that has been said. */
+function configuration(): Config | undefined {
+  try {
+    return loadProcessConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+    return undefined;
+  }
+}
+
+function check(): void {
+  const config = configuration();
+  if (!config) return;
+  const lines = ['The configuration is valid.', ...config.notices];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+const logOf = ({ telemetry, secrets }: Config): Log =>
+  createLog({
+    service: telemetry.serviceName,
+    version,
+    level: telemetry.logLevel,
+    redact: redactor(secrets),
+    clock: systemClock,
+  });
+
+async function serve(): Promise<void> {
+  const config = configuration();
+  if (!config) return;
+  const log = logOf(config);
+  try {
+    const running = await start(config, log);
+    process.stderr.write(greeting(config, running.addresses));
+    for (const notice of config.notices) log.info({ notice }, 'notice');
+    stopOnSignals(running, log);
+    process.stdout.write(`${JSON.stringify({ msg: 'listening', ...running.addresses })}\n`);
+  } catch (error) {
+    process.stderr.write(`antiphon could not start: ${error instanceof Error ? error.message : 'unknown'}\n`);
+    process.exit(1);
+  }
+}
+
+/**
+ * The first signal drains, a second one ends the process at once. A defect that nothing caught is logged, and the
+ * process drains and ends with 1, so that its supervisor starts a fresh one.
+ */
+function stopOnSignals(running: Running, log: Log): void {
+  let stopping = false;
+  const stop = async (exitCode: number) => {
+    if (stopping) process.exit(exitCode || 1);
+    stopping = true;
+    await running.drain();
+    log.close();
+    process.exit(exitCode);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(0));
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      log.error({ event, defect: error }, 'uncaught');
+      void stop(1);
+    });
+  }
 }

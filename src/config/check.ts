@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { issueProblems } from './issues.ts';
 import type { Problem } from './problem.ts';
 import { type FileConfig, fileSchema } from './schema.ts';
-import { type Branch, type Path, pathText, valueAt, withValue } from './tree.ts';
+import { type Branch, type Path, valueAt, withValue } from './tree.ts';
 
 export interface Checked {
   /** What is left without what has a problem, with defaults: enough to go on looking for more problems. */
@@ -42,15 +42,15 @@ function without(tree: Branch, issue: z.core.$ZodIssue): Branch {
  * which, and they are read as numbers and booleans where the schema wants those.
  */
 export function check(tree: Branch, isText: (path: Path) => boolean): Checked {
-  const problems = new Map<string, Problem>();
+  const problems: Problem[] = [];
   let rest = tree;
   for (;;) {
     const result = fileSchema.safeParse(rest);
-    if (result.success) return { config: result.data, problems: [...problems.values()] };
+    if (result.success) return { config: result.data, problems };
     for (const issue of result.error.issues) {
       const wanted = issue.code === 'invalid_type' && isText(issue.path) ? issue.expected : '';
       const meant = meaning(valueAt(rest, issue.path), wanted);
-      if (meant === undefined) for (const problem of issueProblems(issue)) problems.set(pathText(issue.path), problem);
+      if (meant === undefined) problems.push(...issueProblems(issue));
       rest = meant === undefined ? without(rest, issue) : withValue(rest, issue.path, meant);
     }
   }

@@ -1,6 +1,6 @@
 import type { Problem } from './problem.ts';
 import { ONLY_REFERENCE, substitute, type Variables } from './substitute.ts';
-import { isBranch, type Path, pathText } from './tree.ts';
+import { type Branch, isBranch, type Path, pathText } from './tree.ts';
 
 /** A variable that the file referred to. */
 export interface Reference {
@@ -9,11 +9,10 @@ export interface Reference {
 }
 
 export interface Expanded {
-  readonly tree: unknown;
+  readonly tree: Branch;
   /** The texts of the paths whose value came from a reference, so that it may be a number or a boolean in text. */
   readonly referred: ReadonlySet<string>;
   readonly references: readonly Reference[];
-  /** The texts of the paths that were left out because of a problem. */
   readonly problems: readonly Problem[];
 }
 
@@ -21,23 +20,34 @@ export interface Expanded {
 const CREDENTIAL =
   /(?:^|[-_])(?:x?api[-_]?key|key|token|secret|password|auth|authorization|cookie|credentials?)(?:$|[-_])/i;
 
+/** A default that is not empty. */
+const FILLED_DEFAULT = /\$\{[^}]*:-[^}]/;
+
 const isKey = (path: Path) => path.length === 3 && path[0] === 'providers' && path[2] === 'api_key';
 
-const isCredentialHeader = (path: Path) =>
-  path.length === 4 && path[0] === 'providers' && path[2] === 'headers' && CREDENTIAL.test(String(path[3]));
+/** Not "authorization" itself, which may not be there at all. */
+const isCredentialHeader = ([first, , third, name, ...rest]: Path) =>
+  first === 'providers' &&
+  third === 'headers' &&
+  rest.length === 0 &&
+  !/^authorization$/i.test(String(name)) &&
+  CREDENTIAL.test(String(name));
+
+/** "ollama:" with nothing after it is a provider all the same; other empty settings are as if they were not there. */
+const emptyValue = (path: Path) => (path.length === 2 && path[0] === 'providers' ? {} : undefined);
 
 function literalSecret(text: string, path: Path): Problem | undefined {
   if (isKey(path) && !ONLY_REFERENCE.test(text))
     return {
       path: pathText(path),
       problem: 'is written into the file',
-      fix: 'Put the key into a variable and write ${VAR} here, or ${VAR:-} if it may be missing.',
+      fix: `Put the key into a variable and write \${VAR} here, or \${VAR:-} if it may be missing.`,
     };
-  if (isCredentialHeader(path) && !text.includes('${'))
+  if (isCredentialHeader(path) && (!text.includes('${') || FILLED_DEFAULT.test(text)))
     return {
       path: pathText(path),
       problem: 'is a credential written into the file',
-      fix: 'Put it into a variable and write ${VAR} here.',
+      fix: `Put it into a variable and write \${VAR} here.`,
     };
   return undefined;
 }
@@ -47,7 +57,7 @@ function literalSecret(text: string, path: Path): Problem | undefined {
  * parsed values, so that nothing in a variable can add a key or a line. A value with a problem is left out, and so is
  * one that is empty.
  */
-export function expand(file: unknown, variables: Variables, isSet: (path: Path) => boolean): Expanded {
+export function expand(file: Branch, variables: Variables, isSet: (path: Path) => boolean): Expanded {
   const referred = new Set<string>();
   const references: Reference[] = [];
   const problems: Problem[] = [];
@@ -62,16 +72,23 @@ export function expand(file: unknown, variables: Variables, isSet: (path: Path) 
     return wrong.length > 0 || (result.referred && result.text === '') ? undefined : result.text;
   };
 
+  const walkEntry = (key: string, value: unknown, path: Path): unknown => {
+    if (key !== '__proto__') return walk(value, path);
+    problems.push({ path: pathText(path), problem: 'is not a possible name', fix: 'Choose another.' });
+    return undefined;
+  };
+
   const walk = (value: unknown, path: Path): unknown => {
     if (isSet(path)) return value;
     if (typeof value === 'string') return expandText(value, path);
     if (Array.isArray(value)) return value.map((item, i) => walk(item, [...path, i]) ?? null);
-    if (!isBranch(value)) return value ?? undefined;
-    const entries = Object.entries(value).map(([key, item]) => [key, walk(item, [...path, key])] as const);
+    if (!isBranch(value)) return value ?? emptyValue(path);
+    const entries = Object.entries(value).map(([key, item]) => [key, walkEntry(key, item, [...path, key])] as const);
     return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
   };
 
-  return { tree: walk(file, []) ?? {}, referred, references, problems };
+  const tree = walk(file, []);
+  return { tree: isBranch(tree) ? tree : {}, referred, references, problems };
 }
 
 function substitutionProblems({ missing, malformed }: ReturnType<typeof substitute>, path: Path): Problem[] {
@@ -81,6 +98,6 @@ function substitutionProblems({ missing, malformed }: ReturnType<typeof substitu
     fix: `Set ${variable}, or write \${${variable}:-default}.`,
   }));
   if (!malformed) return unset;
-  const fix = 'Write ${VAR} or ${VAR:-default}; write $$ for a dollar sign.';
+  const fix = `Write \${VAR} or \${VAR:-default}; write $$ for a dollar sign.`;
   return [...unset, { path: pathText(path), problem: 'has a "${" that begins no reference', fix }];
 }

@@ -21,9 +21,9 @@ function described(path: Path): Record<string, unknown> {
   const schema: unknown = z.toJSONSchema(fileSchema, { io: 'input' });
   const found = path.reduce<unknown>((node, key) => {
     if (!isBranch(node)) return undefined;
-    if (typeof key === 'number') return node['items'];
-    const properties = isBranch(node['properties']) ? node['properties'] : {};
-    return Object.hasOwn(properties, key) ? properties[String(key)] : node['additionalProperties'];
+    if (typeof key === 'number') return node.items;
+    const properties = isBranch(node.properties) ? node.properties : {};
+    return Object.hasOwn(properties, key) ? properties[String(key)] : node.additionalProperties;
   }, schema);
   return isBranch(found) ? found : {};
 }
@@ -39,12 +39,12 @@ function range(path: Path): string {
 function outOfBounds(origin: string, path: Path, large: boolean): { problem: string; fix: string } {
   if (origin === 'number' || origin === 'int')
     return { problem: `is too ${large ? 'large' : 'small'}`, fix: range(path) };
-  if (large) return { problem: 'has too many entries', fix: `Write at most ${grouped(described(path)['maxItems'])}.` };
+  if (large) return { problem: 'has too many entries', fix: `Write at most ${grouped(described(path).maxItems)}.` };
   return { problem: 'is empty', fix: 'Write something there, or remove it.' };
 }
 
 function custom(issue: { message: string; params?: Record<string, unknown> | undefined }) {
-  return { problem: issue.message, fix: String(issue.params?.['fix'] ?? notValid.fix) };
+  return { problem: issue.message, fix: String(issue.params?.fix ?? notValid.fix) };
 }
 
 function invalidType(expected: string, path: Path) {
@@ -72,7 +72,7 @@ function explain(issue: Issue): { problem: string; fix: string } {
 }
 
 function unknownKeys(path: Path, keys: readonly string[]): Problem[] {
-  const known = Object.keys(described(path)['properties'] ?? {});
+  const known = Object.keys(described(path).properties ?? {});
   return keys.map((key) => ({
     path: pathText([...path, key]),
     problem: 'is not a known setting',

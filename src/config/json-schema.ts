@@ -10,8 +10,8 @@ const NARROWING = ['type', 'enum', 'pattern', 'minimum', 'maximum', 'minLength',
 
 /** Whether a scalar is so narrow that a reference would not be allowed in its place. A key is a reference anyway. */
 const isNarrow = (node: Record<string, unknown>) =>
-  ['integer', 'number', 'boolean'].includes(String(node['type'])) ||
-  (node['type'] === 'string' && ('enum' in node || ('pattern' in node && node['pattern'] !== ONLY_REFERENCE.source)));
+  ['integer', 'number', 'boolean'].includes(String(node.type)) ||
+  (node.type === 'string' && ('enum' in node || ('pattern' in node && node.pattern !== ONLY_REFERENCE.source)));
 
 function referable(node: Record<string, unknown>): Record<string, unknown> {
   const entries = Object.entries(node);

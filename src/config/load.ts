@@ -1,6 +1,7 @@
 import { redactor } from '../core/redact.ts';
+import { assemble } from './assemble.ts';
 import { check } from './check.ts';
-import type { Config, MockConfig, ServerConfig, TimeoutConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { expand } from './expand.ts';
 import { generalNotices } from './notices.ts';
 import { overlay, UNNAMED_PROVIDER } from './overlay.ts';
@@ -8,7 +9,7 @@ import { ConfigError, type Problem } from './problem.ts';
 import { resolveProviders } from './providers.ts';
 import type { FileConfig } from './schema.ts';
 import { secretsOf } from './secrets.ts';
-import { type Selection, select } from './selection.ts';
+import { select } from './selection.ts';
 import { setVariables, type Variables } from './substitute.ts';
 import { isBranch, pathText } from './tree.ts';
 import { type ParsedFile, type ReadFile, readYaml } from './yaml-file.ts';
@@ -39,59 +40,6 @@ function conflicts({ server, limits }: FileConfig): Problem[] {
 const isBroken = (problems: readonly Problem[], ...parts: readonly string[]) =>
   problems.some(({ path }) => !path.includes('.') || parts.some((part) => path.startsWith(`${part}.`)));
 
-const serverOf = ({ server }: FileConfig): ServerConfig => ({
-  host: server.host,
-  grpcPort: server.grpc_port,
-  httpPort: server.http_port,
-  metricsPort: server.metrics_port,
-  maxMessageBytes: server.max_message_bytes,
-  maxConcurrentStreams: server.max_concurrent_streams,
-  keepaliveTimeMs: server.keepalive_time_ms,
-  keepaliveTimeoutMs: server.keepalive_timeout_ms,
-  maxConnectionAgeMs: server.max_connection_age_ms,
-  maxConnectionAgeGraceMs: server.max_connection_age_grace_ms,
-  corsOrigins: server.cors_origins,
-  reflection: server.reflection,
-  drainDelayMs: server.drain_delay_ms,
-  drainGraceMs: server.drain_grace_ms,
-});
-
-/** A stream may take this long unless more is asked for. */
-const STREAM_TOTAL_MS = 600_000;
-
-const timeoutsOf = ({ timeouts }: FileConfig): TimeoutConfig => ({
-  connectMs: timeouts.connect_ms,
-  firstTokenMs: timeouts.first_token_ms ?? timeouts.total_ms,
-  idleMs: timeouts.idle_ms,
-  totalMs: timeouts.total_ms,
-  streamTotalMs: timeouts.stream_total_ms ?? Math.max(STREAM_TOTAL_MS, timeouts.total_ms),
-  stallMs: timeouts.stall_ms,
-});
-
-const mockOf = ({ mock }: FileConfig): MockConfig => ({
-  seed: mock.seed,
-  latencyMs: mock.latency_ms,
-  tokensPerSecond: mock.tokens_per_second,
-  errorRate: mock.error_rate,
-});
-
-type Said = Pick<Config, 'secrets' | 'notices'>;
-
-const assemble = (config: FileConfig, selection: Selection, said: Said): Config => ({
-  ...selection,
-  ...said,
-  server: serverOf(config),
-  timeouts: timeoutsOf(config),
-  mock: mockOf(config),
-  maxResponseBytes: config.limits.max_response_bytes,
-  maxEventBytes: config.limits.max_event_bytes,
-  telemetry: {
-    serviceName: config.telemetry.service_name,
-    otlpEndpoint: config.telemetry.otlp_endpoint,
-    logLevel: config.telemetry.log_level,
-  },
-});
-
 const impliedProvider = (variables: Variables) =>
   variables.has('LLM_BASE_URL') && !variables.has('LLM_PROVIDER') ? UNNAMED_PROVIDER : undefined;
 
@@ -110,11 +58,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
   const { config } = checked;
   const providers = resolveProviders(config.providers);
 
-  const problems = [...file.problems, ...expanded.problems, ...checked.problems, ...providers.problems];
-  if (!isBroken(problems, 'server', 'limits')) problems.push(...conflicts(config));
+  const problems = firstOfEachPlace(file.problems, expanded.problems, checked.problems, providers.problems);
   const selected = select({ config, providers, impliedProvider: impliedProvider(variables) });
-  if (!isBroken(problems, 'providers', 'models', 'mock')) problems.push(...selected.problems);
-  problems.push(...overlaid.problems);
+  const together = isBroken(problems, 'server', 'limits') ? [] : conflicts(config);
+  const chosen = isBroken(problems, 'providers', 'models', 'mock') ? [] : selected.problems;
+  problems.push(...together, ...chosen, ...overlaid.problems);
 
   const secrets = secretsOf(expanded.tree, expanded.references, variables);
   if (problems.length > 0) throw new ConfigError(presentable(problems, origins, secrets));
@@ -122,15 +70,22 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
   return assemble(config, selected.selection, { secrets, notices });
 }
 
-/** Names the variable that a value came from; one problem to a place; and, should it ever be needed, masks secrets. */
+/** What is left out because of a problem may look wrong to the steps that follow; only the first step is right. */
+function firstOfEachPlace(...steps: readonly (readonly Problem[])[]): Problem[] {
+  const found: Problem[] = [];
+  for (const step of steps) {
+    const places = new Set(found.map(({ path }) => path));
+    found.push(...step.filter(({ path }) => !places.has(path)));
+  }
+  return found;
+}
+
+/** Names the variable that a value came from; and masks secrets, though none should be there. */
 function presentable(problems: readonly Problem[], origins: ReadonlyMap<string, string>, secrets: readonly string[]) {
   const redact = redactor(secrets);
-  const byPath = new Map(problems.toReversed().map((problem) => [problem.path, problem]));
-  return problems
-    .filter((problem) => byPath.get(problem.path) === problem)
-    .map(({ path, problem, fix }) => ({
-      path: origins.get(path) ?? redact(path),
-      problem: redact(problem),
-      fix: redact(fix),
-    }));
+  return problems.map(({ path, problem, fix }) => ({
+    path: redact(origins.get(path) ?? path),
+    problem: redact(problem),
+    fix: redact(fix),
+  }));
 }

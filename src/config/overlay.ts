@@ -64,7 +64,7 @@ function providerPlacements(tree: Branch, variables: Variables): Placement[] {
   const named = namedProvider(tree, variables);
   if (named !== undefined) put(named, 'base_url', 'LLM_BASE_URL');
   if (named !== undefined) put(named, 'api_key', 'LLM_API_KEY');
-  const inFile = Object.keys(isBranch(tree['providers']) ? tree['providers'] : {});
+  const inFile = Object.keys(isBranch(tree.providers) ? tree.providers : {});
   for (const provider of inFile.filter((name) => name !== 'llm' && name !== 'mock'))
     put(provider, 'base_url', providerVariable(provider, 'BASE_URL'));
   put('openai', 'base_url', 'OPENAI_BASE_URL');

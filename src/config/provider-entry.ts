@@ -24,19 +24,21 @@ const OWN_HEADERS = [
   'upgrade',
 ];
 
-const reserved: Readonly<Record<string, Kind>> = { openai: 'openai', mock: 'mock' };
+const reserved: ReadonlyMap<string, Kind> = new Map([
+  ['openai', 'openai'],
+  ['mock', 'mock'],
+]);
 
-const kindOf = (name: string, entry: ProviderEntry): Kind =>
-  entry.kind ?? (Object.hasOwn(reserved, name) ? reserved[name] : undefined) ?? 'openai_compatible';
+const kindOf = (name: string, entry: ProviderEntry): Kind => entry.kind ?? reserved.get(name) ?? 'openai_compatible';
 
 /** Takes a problem with a field of the entry. */
 export type Report = (field: string | readonly string[], problem: string, fix: string) => void;
 
 function checkKind(name: string, kind: Kind, report: Report): void {
-  const wanted = Object.hasOwn(reserved, name) ? reserved[name] : undefined;
+  const wanted = reserved.get(name);
   if (wanted !== undefined && wanted !== kind)
-    report('kind', `does not suit the name "${name}"`, `Choose another name, or leave kind out.`);
-  if (kind === 'mock' && name !== 'mock') report('kind', 'is mock', 'There is one mock, and its name is "mock".');
+    report('kind', `does not suit the name "${name}"`, 'Choose another name, or leave kind out.');
+  else if (kind === 'mock' && name !== 'mock') report('kind', 'is mock', 'There is one mock, and its name is "mock".');
 }
 
 /** Settings that a kind has no use for would be ignored in silence. */

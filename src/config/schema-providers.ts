@@ -47,14 +47,13 @@ export const providerSchema = z
     api_key: text(apiKeyRule)
       .meta({
         pattern: ONLY_REFERENCE.source,
-        description:
-          'The key, as a reference to a variable: ${VAR}, or ${VAR:-} if it may be missing. Never the key itself.',
+        description: `The key, as a reference to a variable: \${VAR}, or \${VAR:-} if it may be missing. Never the key itself.`,
       })
       .optional(),
     headers: z
       .record(text(headerNameRule), text(headerValueRule))
       .meta({
-        description: 'Headers for every request. One that carries a credential must be a reference such as ${VAR}.',
+        description: `Headers for every request. One that carries a credential must be a reference such as \${VAR}.`,
       })
       .default({}),
     models: z

@@ -18,7 +18,7 @@ export interface Clock {
 /** The longest delay a Node timer keeps: beyond it, it would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The machine's time. Timers do not keep the process alive. */
+/** The machine's time. A timer keeps the process alive until it has run or is cancelled. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallMs: () => Date.now(),

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import {
   type handleBidiStreamingCall,
@@ -84,7 +84,7 @@ async function pour(call: StreamCall | BidiCall, open: (context: PlainContext) =
   }
 }
 
-function cancellation(call: UnaryCall | StreamCall | BidiCall): AbortSignal {
+function cancellation(call: Pick<EventEmitter, 'on'>): AbortSignal {
   const controller = new AbortController();
   call.on('cancelled', () => controller.abort());
   return controller.signal;

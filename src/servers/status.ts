@@ -112,8 +112,8 @@ function badRequest(violations: readonly FieldViolation[], redact: Redact, roomB
 
 /** Text that any protocol can carry: no secrets, no lone surrogates, no control characters, not too long. */
 function clean(text: string, redact: Redact, maxCharacters: number): string {
-  // A secret that the cut halves would no longer be known as one, so the word at the cut goes too.
-  const read = text.length > MAX_READ_CHARACTERS ? text.slice(0, MAX_READ_CHARACTERS).replace(/\S+$/, '') : text;
+  // A secret that the cut halves would no longer be known as one, so the end of the word at the cut goes too.
+  const read = text.length > MAX_READ_CHARACTERS ? text.slice(0, MAX_READ_CHARACTERS).replace(/\S{1,256}$/, '') : text;
   const line = redact(read)
     .toWellFormed()
     .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')

@@ -24,7 +24,7 @@ export interface SpanExportOptions {
   readonly ids: TraceIds;
   /** Counts what is sent and what is lost. */
   readonly meterProvider: MeterProvider;
-  readonly log: Logger;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
 /**
@@ -55,10 +55,10 @@ export function exportSpans({ endpoint, resource, version, ids, meterProvider, l
 /** Tells the log when the collector stops taking spans, and when it takes them again. */
 class ToldExporter implements SpanExporter {
   readonly #inner: SpanExporter;
-  readonly #log: Logger;
+  readonly #log: SpanExportOptions['log'];
   #failing = false;
 
-  constructor(inner: SpanExporter, log: Logger) {
+  constructor(inner: SpanExporter, log: SpanExportOptions['log']) {
     this.#inner = inner;
     this.#log = log;
   }

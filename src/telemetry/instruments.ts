@@ -46,7 +46,6 @@ export class Histogram {
 
   record(value: number): void {
     let bucket = 0;
-    // A value beyond the last boundary compares with undefined, which is false.
     while (value > (this.boundaries[bucket] ?? Number.POSITIVE_INFINITY)) bucket++;
     this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
     this.count++;

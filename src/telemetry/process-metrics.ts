@@ -7,10 +7,14 @@ const MICROSECONDS = 1e6;
 export function processMetrics(startedSeconds: number): readonly Family[] {
   let last = performance.eventLoopUtilization();
   return [
-    observed({ name: 'process_cpu_seconds_total', help: 'CPU time used, user and system.', unit: 'seconds' }, true, () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / MICROSECONDS;
-    }),
+    observed(
+      { name: 'process_cpu_seconds_total', help: 'CPU time used, user and system.', unit: 'seconds' },
+      true,
+      () => {
+        const { user, system } = process.cpuUsage();
+        return (user + system) / MICROSECONDS;
+      },
+    ),
     observed({ name: 'process_resident_memory_bytes', help: 'Resident memory.', unit: 'bytes' }, false, () =>
       process.memoryUsage.rss(),
     ),

@@ -1,11 +1,11 @@
 import {
   type Span as ApiSpan,
+  SpanKind as ApiSpanKind,
   type Context,
   ROOT_CONTEXT,
-  SpanKind as ApiSpanKind,
   SpanStatusCode,
-  type Tracer,
   TraceFlags,
+  type Tracer,
   trace,
 } from '@opentelemetry/api';
 import type { Span, SpanKind, SpanValue } from '../core/span.ts';

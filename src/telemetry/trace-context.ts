@@ -21,7 +21,10 @@ const SAMPLED = 1;
  *
  * Source: https://www.w3.org/TR/trace-context-2/ (2026-11-21).
  */
-export function remoteParent(traceparent: string | undefined, tracestate: string | undefined): RemoteParent | undefined {
+export function remoteParent(
+  traceparent: string | undefined,
+  tracestate: string | undefined,
+): RemoteParent | undefined {
   const match = traceparent === undefined ? undefined : TRACEPARENT.exec(traceparent.trim());
   if (!match) return undefined;
   const [, version = '', traceId = '', spanId = '', flags = '', more] = match;

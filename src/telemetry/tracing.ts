@@ -1,4 +1,4 @@
-import { type Context, createTraceState, ROOT_CONTEXT, type Tracer, TraceFlags, trace } from '@opentelemetry/api';
+import { type Context, createTraceState, ROOT_CONTEXT, TraceFlags, type Tracer, trace } from '@opentelemetry/api';
 import type { CallContext } from '#gen/antiphon/v1/completion_pb.js';
 import type { TracedCall, Tracing } from '../core/tracing.ts';
 import { resolveContext } from './context.ts';

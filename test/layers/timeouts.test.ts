@@ -25,73 +25,73 @@ function start(overrides: Partial<Call> = {}) {
   result.then((text) => {
     outcome = text;
   });
-  const after = async (ms: number) => {
+  const outcomeAfter = async (ms: number) => {
     clock.advance(ms);
     await settle();
     return outcome;
   };
-  return { clock, call: inner, after };
+  return { clock, call: inner, outcomeAfter };
 }
 
 describe('timeouts', () => {
   it('bounds the time to connect', async () => {
-    const { after } = start();
-    expect(await after(9)).toBe('pending');
-    expect(await after(1)).toMatch(/^upstream_timeout: .*did not accept the connection/);
+    const { outcomeAfter } = start();
+    expect(await outcomeAfter(9)).toBe('pending');
+    expect(await outcomeAfter(1)).toMatch(/^upstream_timeout: .*did not accept the connection/);
   });
 
   it('bounds the time to the first token of a stream, from the connection on', async () => {
-    const { after, call } = start({ sink: listSink() });
-    await after(9);
+    const { outcomeAfter, call } = start({ sink: listSink() });
+    await outcomeAfter(9);
     call.onConnected();
-    expect(await after(99)).toBe('pending');
-    expect(await after(1)).toMatch(/^upstream_timeout: .*did not begin/);
+    expect(await outcomeAfter(99)).toBe('pending');
+    expect(await outcomeAfter(1)).toMatch(/^upstream_timeout: .*did not begin/);
   });
 
   it('bounds the time between tokens, each of which starts it anew', async () => {
-    const { after, call } = start({ sink: listSink() });
+    const { outcomeAfter, call } = start({ sink: listSink() });
     call.onConnected();
     for (let i = 0; i < 4; i++) {
-      await after(49);
+      await outcomeAfter(49);
       call.sink?.emit(textDelta('x'));
     }
-    expect(await after(49)).toBe('pending');
-    expect(await after(1)).toMatch(/^upstream_timeout: .*stopped in the middle/);
+    expect(await outcomeAfter(49)).toBe('pending');
+    expect(await outcomeAfter(1)).toMatch(/^upstream_timeout: .*stopped in the middle/);
   });
 
   it('bounds the whole stream, however well it drips', async () => {
-    const { after, call } = start({ sink: listSink() });
+    const { outcomeAfter, call } = start({ sink: listSink() });
     call.onConnected();
     let outcome = 'pending';
     for (let ms = 0; ms < 290; ms += 10) {
       call.sink?.emit(textDelta('x'));
-      outcome = await after(10);
+      outcome = await outcomeAfter(10);
     }
     expect(outcome).toBe('pending');
-    expect(await after(10)).toMatch(/^upstream_timeout: .*did not finish/);
+    expect(await outcomeAfter(10)).toMatch(/^upstream_timeout: .*did not finish/);
   });
 
   it('bounds a unary answer as a whole only', async () => {
-    const { after, call } = start();
+    const { outcomeAfter, call } = start();
     call.onConnected();
-    expect(await after(999)).toBe('pending');
-    expect(await after(1)).toMatch(/^upstream_timeout: .*did not finish/);
+    expect(await outcomeAfter(999)).toBe('pending');
+    expect(await outcomeAfter(1)).toMatch(/^upstream_timeout: .*did not finish/);
   });
 
   it('blames a caller who does not read, and forgives one who reads again', async () => {
     const sink = listSink();
-    const { after, call } = start({ sink });
+    const { outcomeAfter, call } = start({ sink });
     call.onConnected();
     sink.room = false;
     call.sink?.emit(textDelta('x'));
     const ready = call.sink?.ready();
-    expect(await after(69)).toBe('pending');
+    expect(await outcomeAfter(69)).toBe('pending');
     sink.drain();
     await ready;
-    expect(await after(49)).toBe('pending');
+    expect(await outcomeAfter(49)).toBe('pending');
     call.sink?.emit(textDelta('x'));
-    expect(await after(69)).toBe('pending');
-    expect(await after(1)).toMatch(/^slow_consumer/);
+    expect(await outcomeAfter(69)).toBe('pending');
+    expect(await outcomeAfter(1)).toMatch(/^slow_consumer/);
   });
 
   it('passes on whether the stream is committed', () => {

@@ -87,7 +87,7 @@ export async function startUpstream(script: Script): Promise<Upstream> {
 function readRequests(socket: Socket, onRequest: (request: Received) => void): void {
   let buffer = Buffer.alloc(0);
   let nth = 0;
-  socket.on('data', (data) => {
+  socket.on('data', (data: Buffer) => {
     buffer = Buffer.concat([buffer, data]);
     for (;;) {
       const end = buffer.indexOf('\r\n\r\n');

@@ -77,8 +77,7 @@ function file({ source, mediaType, filename }: Media, path: string): JsonObject 
 const lacks = (field: string, description: string) =>
   new GatewayError('model_lacks_ability', `${field} ${description}.`, { violations: [{ field, description }] });
 
-const dataUrl = (bytes: Uint8Array, mediaType: string): string =>
-  `data:${bareType(mediaType)};base64,${base64(bytes)}`;
+const dataUrl = (bytes: Uint8Array, mediaType: string): string => `data:${bareType(mediaType)};base64,${base64(bytes)}`;
 
 const bareType = (mediaType: string): string => (mediaType.split(';')[0] ?? '').trim().toLowerCase().toWellFormed();
 

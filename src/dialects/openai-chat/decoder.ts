@@ -93,7 +93,7 @@ export class ChatDecoder implements Decoder {
     this.#answered = true;
     if (choice.usage) this.#usage = readUsage(choice.usage) ?? this.#usage;
     if (typeof choice.finish_reason === 'string' && choice.finish_reason !== '') this.#finish = choice.finish_reason;
-    const delta = asObject(choice.delta);
+    const delta = asObject(choice.delta) ?? asObject(choice.message);
     if (delta) this.#delta(delta);
   }
 
@@ -153,4 +153,5 @@ export class ChatDecoder implements Decoder {
   }
 }
 
-const NOT_AN_ANSWER = 'The provider sent JSON that is not an answer in its own format. Try again, or try another model.';
+const NOT_AN_ANSWER =
+  'The provider sent JSON that is not an answer in its own format. Try again, or try another model.';

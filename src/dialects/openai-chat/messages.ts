@@ -72,7 +72,9 @@ class Conversation {
     if (this.#unanswered.size === 0 && this.#held.length === 0) this.#wire.push(message);
     else {
       this.#held.push(message);
-      this.#setting.warnings.add(adjusted(path, 'Instructions between tool calls and their results were sent after the results.'));
+      this.#setting.warnings.add(
+        adjusted(path, 'Instructions between tool calls and their results were sent after the results.'),
+      );
     }
   }
 
@@ -93,19 +95,29 @@ class Conversation {
     const media = all.filter((inner) => inner.part.case !== 'text').map(userPart);
     const id = this.#setting.wireId(toolCallId);
     this.#unanswered.delete(toolCallId);
-    this.#wire.push({ role: 'tool', tool_call_id: id, content: wireContent(resultText(texts, media.length > 0, isError)) });
+    this.#wire.push({
+      role: 'tool',
+      tool_call_id: id,
+      content: wireContent(resultText(texts, media.length > 0, isError)),
+    });
     if (isError)
-      this.#setting.warnings.add(adjusted(`${path}.tool_result.is_error`, 'is_error was sent as words before the text.'));
+      this.#setting.warnings.add(
+        adjusted(`${path}.tool_result.is_error`, 'is_error was sent as words before the text.'),
+      );
     if (media.length === 0) return;
     this.#held.push({ role: 'user', content: [textPart(`From the result of tool call ${id}:`), ...media] });
-    this.#setting.warnings.add(adjusted(path, "A tool's images and documents were sent as a user message after the results."));
+    this.#setting.warnings.add(
+      adjusted(path, "A tool's images and documents were sent as a user message after the results."),
+    );
   }
 
   /** Ends the turn of the last tool calls. */
   #settle(): void {
     for (const [id, path] of this.#unanswered) {
       this.#wire.push({ role: 'tool', tool_call_id: this.#setting.wireId(id), content: 'This call was not answered.' });
-      this.#setting.warnings.add(adjusted(path, 'A tool call without a result was answered with a note that it was not.'));
+      this.#setting.warnings.add(
+        adjusted(path, 'A tool call without a result was answered with a note that it was not.'),
+      );
     }
     this.#unanswered.clear();
     this.#wire.push(...this.#held);
@@ -120,4 +132,3 @@ function resultText(texts: readonly JsonObject[], hasMedia: boolean, isError: bo
   const own = first ? String(first.text) : hasMedia ? 'See the user message after the results.' : '';
   return [textPart(isError ? `Error: ${own}` : own), ...rest];
 }
-

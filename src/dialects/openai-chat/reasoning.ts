@@ -32,11 +32,7 @@ function nearest(asked: Effort, known: readonly Effort[]): Effort | undefined {
 }
 
 /** The value of `reasoning_effort`, or undefined to leave it to the model. */
-export function wireEffort(
-  request: CompleteRequest,
-  quirks: OpenAiChatQuirks,
-  warnings: Warnings,
-): Effort | undefined {
+export function wireEffort(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Warnings): Effort | undefined {
   const asked = request.reasoning ? knownEffort(request.reasoning.amount, quirks, warnings) : undefined;
   if (!quirks.toolsWithoutReasoning || request.tools.length === 0 || asked === 'none') return asked;
   warnings.add(
@@ -55,8 +51,15 @@ function knownEffort(
   const sent = nearest(asked, quirks.efforts);
   if (!sent) warnings.add(dropped('reasoning', 'The reasoning effort was not sent: the model does not take one.'));
   else if (amount.case === 'budgetTokens')
-    warnings.add(adjusted('reasoning.budget_tokens', `The budget was sent as the reasoning effort "${sent}": the model takes no budget.`));
+    warnings.add(
+      adjusted(
+        'reasoning.budget_tokens',
+        `The budget was sent as the reasoning effort "${sent}": the model takes no budget.`,
+      ),
+    );
   else if (sent !== asked)
-    warnings.add(adjusted('reasoning.effort', `The reasoning effort was sent as "${sent}": the model does not know "${asked}".`));
+    warnings.add(
+      adjusted('reasoning.effort', `The reasoning effort was sent as "${sent}": the model does not know "${asked}".`),
+    );
   return sent;
 }

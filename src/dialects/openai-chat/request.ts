@@ -8,9 +8,9 @@ import { wireMessages } from './messages.ts';
 import { addOptions } from './options.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
 import { wireEffort } from './reasoning.ts';
+import { wireResponseFormat } from './response-format.ts';
 import { wireTools } from './tools.ts';
 import { Warnings } from './warnings.ts';
-import { wireResponseFormat } from './response-format.ts';
 
 /** A request as the body of `POST /chat/completions`. Errors: `invalid_request`, `model_lacks_ability`. */
 export function toWire(
@@ -69,7 +69,8 @@ function limits(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Wa
   if (stop.length > 0) body.stop = stop;
   if (stop.length < request.stop.length) warnings.add(fewerStops(stop.length));
   if (request.topK !== undefined && quirks.topK) body.top_k = request.topK;
-  else if (request.topK !== undefined) warnings.add(dropped('top_k', 'top_k was not sent: the provider does not take it.'));
+  else if (request.topK !== undefined)
+    warnings.add(dropped('top_k', 'top_k was not sent: the provider does not take it.'));
   if (request.seed !== undefined) {
     const seed = Number(request.seed);
     if (Number.isSafeInteger(seed)) body.seed = seed;

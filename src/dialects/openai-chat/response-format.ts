@@ -16,7 +16,10 @@ export function wireResponseFormat(
   if (format?.case !== 'jsonSchema') return {};
   if (quirks.jsonSchema) return { response_format: { type: 'json_schema', json_schema: jsonSchema(format.value) } };
   warnings.add(
-    adjusted('response_format.json_schema', 'The schema was not sent, only that JSON is wanted: the provider takes no schema.'),
+    adjusted(
+      'response_format.json_schema',
+      'The schema was not sent, only that JSON is wanted: the provider takes no schema.',
+    ),
   );
   return { response_format: { type: 'json_object' } };
 }

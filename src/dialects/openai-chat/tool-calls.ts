@@ -1,4 +1,3 @@
-import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { type Delta, toolCallDelta } from '../../core/events.ts';
@@ -6,18 +5,18 @@ import { asObject, asString, cleanJson, isJsonObject, type UnknownObject } from 
 import { writeState } from './provider-state.ts';
 import { TextStream } from './text-stream.ts';
 
-/** A call that has begun. */
+/** A call that was heard of. */
 interface OpenCall {
   readonly arguments: TextStream;
   id: string;
   name: string;
   /** Our index, from the moment the name is known: nothing is passed on before. */
   index: number | undefined;
+  /** What the first delta says, until it is passed on. */
+  first: { id: string; name: string } | undefined;
   /** Arguments that came before the name. */
   early: string;
 }
-
-const LEGACY = 'function_call';
 
 /**
  * Puts tool calls together from their deltas, which servers cut in many ways: calls may alternate; the index, the id
@@ -27,7 +26,9 @@ export class ToolCalls {
   readonly #target: Target;
   readonly #emit: (delta: Delta) => void;
   readonly #open: OpenCall[] = [];
-  readonly #byKey = new Map<number | string, OpenCall>();
+  readonly #byIndex = new Map<number, OpenCall>();
+  readonly #byId = new Map<string, OpenCall>();
+  #legacy: OpenCall | undefined;
   #begun = 0;
 
   constructor(target: Target, emit: (delta: Delta) => void) {
@@ -40,87 +41,89 @@ export class ToolCalls {
     const wire = asObject(entry);
     if (!wire) return;
     const id = asString(wire.id);
-    const called = asObject(wire.function);
-    this.#add(this.#find(wire.index, id, asString(called?.name)), id, called, asObject(wire.extra_content));
+    const called = asObject(wire.function) ?? {};
+    const call = this.#find(wire.index, id, asString(called.name));
+    if (call.id === '') call.id = id;
+    this.#add(call, called);
+    const extra = asObject(wire.extra_content);
+    if (extra && call.index !== undefined) this.#passState(call.index, extra);
   }
 
   /** Takes a `function_call`, the form before there were several calls. It has neither index nor id. */
   pushLegacy(entry: unknown): void {
-    const called = asObject(entry);
-    if (called) this.#add(this.#byKey.get(LEGACY) ?? this.#begin(LEGACY, ''), '', called, undefined);
+    this.#legacy ??= this.#begin();
+    this.#add(this.#legacy, asObject(entry) ?? {});
   }
 
   /** Nothing more comes. Errors: `upstream_bad_response` for arguments of a call that was never named. */
   flush(): void {
     for (const call of this.#open) {
       call.arguments.flush();
-      if (call.index === undefined && call.early !== '') throw unnamed();
+      if (call.early !== '') throw bad('a tool call without a name');
     }
   }
 
-  #add(
-    call: OpenCall,
-    id: string,
-    called: UnknownObject | undefined,
-    extra: UnknownObject | undefined,
-  ): void {
-    if (call.id === '') call.id = id.toWellFormed();
-    if (call.name === '') call.name = asString(called?.name).toWellFormed();
-    const piece = argumentsText(called?.arguments);
+  #add(call: OpenCall, called: UnknownObject): void {
+    if (call.name === '') call.name = asString(called.name).toWellFormed();
+    const piece = argumentsText(called.arguments);
     if (call.name === '') call.early += piece;
-    else if (call.index === undefined) this.#announce(call, call.early + piece, extra);
-    else {
-      call.arguments.push(piece);
-      if (extra) this.#pass(call, '', this.#state(extra));
-    }
+    else if (call.index === undefined) this.#announce(call, piece);
+    else call.arguments.push(piece);
   }
 
-  #announce(call: OpenCall, piece: string, extra: UnknownObject | undefined): void {
-    const index = this.#begun++;
-    call.index = index;
+  #announce(call: OpenCall, piece: string): void {
+    const { early, name } = call;
+    call.index = this.#begun++;
+    call.first = { id: call.id.toWellFormed() || `call_${call.index}`, name };
     call.early = '';
-    const delta = toolCallDelta(index, '', { id: call.id || `call_${index}`, name: call.name });
-    if (extra && delta.case === 'toolCallDelta') Object.assign(delta.value, { providerState: this.#state(extra) });
-    this.#emit(delta);
-    call.arguments.push(piece);
+    call.arguments.push(early + piece);
+    if (call.first) this.#pass(call, '');
   }
 
-  #pass(call: OpenCall, text: string, state?: ProviderState): void {
-    const delta = toolCallDelta(call.index ?? 0, text);
-    if (state && delta.case === 'toolCallDelta') delta.value.providerState = state;
-    this.#emit(delta);
+  #pass(call: OpenCall, text: string): void {
+    const { first } = call;
+    call.first = undefined;
+    if (call.index !== undefined) this.#emit(toolCallDelta(call.index, text, first));
   }
 
-  #state(extra: UnknownObject): ProviderState | undefined {
+  #passState(index: number, extra: UnknownObject): void {
     const extraContent = cleanJson(extra);
-    return isJsonObject(extraContent) ? writeState(this.#target, { extraContent }) : undefined;
+    const delta = toolCallDelta(index, '');
+    if (!isJsonObject(extraContent) || delta.case !== 'toolCallDelta') return;
+    delta.value.providerState = writeState(this.#target, { extraContent });
+    this.#emit(delta);
   }
 
-  /** The call that an entry is about; a new one if it is about none that has begun. */
+  /** The call that an entry is about; a new one if it is about none that was heard of. */
   #find(index: unknown, id: string, name: string): OpenCall {
     if (typeof index !== 'number') return this.#findWithoutIndex(id, name);
-    const known = this.#byKey.get(index);
+    const known = this.#byIndex.get(index);
     // Some servers give every call the index 0: another id together with a name is another call.
     const other = known && id !== '' && known.id !== '' && id !== known.id && name !== '';
-    return known && !other ? known : this.#begin(index, id);
+    if (known && !other) return known;
+    const call = this.#begin();
+    this.#byIndex.set(index, call);
+    return call;
   }
 
   #findWithoutIndex(id: string, name: string): OpenCall {
-    if (id !== '') return this.#byKey.get(id) ?? this.#begin(id, id);
     const last = this.#open.at(-1);
-    return last && name === '' ? last : this.#begin(`nameless ${this.#open.length}`, '');
+    if (id === '') return last && name === '' ? last : this.#begin();
+    const call = this.#byId.get(id) ?? this.#begin();
+    this.#byId.set(id, call);
+    return call;
   }
 
-  #begin(key: number | string, id: string): OpenCall {
+  #begin(): OpenCall {
     const call: OpenCall = {
       arguments: new TextStream((text) => this.#pass(call, text)),
-      id: id.toWellFormed(),
+      id: '',
       name: '',
       index: undefined,
+      first: undefined,
       early: '',
     };
     this.#open.push(call);
-    this.#byKey.set(key, call);
     return call;
   }
 }
@@ -130,10 +133,8 @@ function argumentsText(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) return '';
   const clean = cleanJson(value);
-  if (clean === undefined)
-    throw new GatewayError('upstream_bad_response', 'The provider sent tool arguments that nest too deeply. Try again.');
+  if (clean === undefined) throw bad('tool arguments that nest too deeply');
   return JSON.stringify(clean);
 }
 
-const unnamed = () =>
-  new GatewayError('upstream_bad_response', 'The provider sent a tool call without a name. Try again.');
+const bad = (what: string) => new GatewayError('upstream_bad_response', `The provider sent ${what}. Try again.`);

@@ -1,0 +1,117 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Destination, Job, ResultOf } from './load/job.ts';
+import { type Listening, start, startListening, stop } from './processes.ts';
+import type { Closed } from './upstream.ts';
+
+export type Door = 'grpc' | 'connect';
+
+/** A server that is measured. */
+export interface Subject {
+  readonly name: 'bare' | 'gateway';
+  readonly pid: number;
+  readonly destination: Destination;
+  stop(): Promise<void>;
+}
+
+const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+export const OUT_DIR = script('out/');
+
+/** The processes around the servers that are measured. */
+export class Bench {
+  readonly #upstream: Listening;
+  readonly #otlpSink: Listening;
+  readonly #load: ChildProcess;
+  /** When the upstream saw a connection close before its answer was over, by the model asked for. */
+  readonly #closedMs = new Map<string, number>();
+
+  private constructor(upstream: Listening, otlpSink: Listening, load: ChildProcess) {
+    this.#upstream = upstream;
+    this.#otlpSink = otlpSink;
+    this.#load = load;
+    upstream.process.on('message', ({ closed, atMs }: Closed) => this.#closedMs.set(closed, atMs));
+  }
+
+  static async start(): Promise<Bench> {
+    const upstream = await startListening(script('upstream.ts'));
+    const otlpSink = await startListening(script('otlp-sink.ts'));
+    return new Bench(upstream, otlpSink, start(script('load/main.ts')));
+  }
+
+  get pids(): readonly number[] {
+    return [process.pid, this.#upstream.pid, this.#otlpSink.pid, this.#load.pid ?? 0];
+  }
+
+  /** The mock upstream itself. */
+  get direct(): Destination {
+    return { protocol: 'direct', address: this.#upstream.addresses.http ?? '', modelPrefix: '' };
+  }
+
+  async startBare(door: Door): Promise<Subject> {
+    const bare = await startListening(script(`bare-${door}.ts`), { args: [`http://${this.direct.address}`] });
+    return subject('bare', door, bare);
+  }
+
+  /** The gateway as users start it, with logs, metrics and traces on. */
+  async startGateway(door: Door, profile: boolean): Promise<Subject> {
+    const gateway = await startListening(script('../src/cli.js'), {
+      args: ['serve'],
+      nodeOptions: profile ? ['--cpu-prof', `--cpu-prof-dir=${profileDir()}`] : [],
+      env: {
+        LLM_PROVIDER: 'bench',
+        LLM_BASE_URL: `http://${this.direct.address}/v1`,
+        LLM_API_KEY: 'bench-key',
+        LLM_DEFAULT_MODEL: 'bench/answer',
+        ALLOWED_MODELS: '*',
+        ANTIPHON_GRPC_PORT: '0',
+        ANTIPHON_HTTP_PORT: '0',
+        ANTIPHON_METRICS_PORT: '0',
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://${this.#otlpSink.addresses.http}`,
+      },
+    });
+    return subject('gateway', door, gateway);
+  }
+
+  /** Has the load process do a job. Rejects if it takes longer than `boundMs`. */
+  async load<J extends Job>(job: J, boundMs: number): Promise<ResultOf<J>> {
+    this.#load.send(job);
+    const signal = AbortSignal.timeout(boundMs);
+    const [result] = await Promise.race([
+      once(this.#load, 'message', { signal }),
+      once(this.#load, 'exit', { signal }).then(([code]) => Promise.reject(new Error(`the load ended with ${code}`))),
+    ]);
+    return result;
+  }
+
+  /** When the upstream saw the connection of this model's request close. Undefined if it did not within a second. */
+  async closedMs(model: string): Promise<number | undefined> {
+    for (let waits = 0; waits < 100 && !this.#closedMs.has(model); waits++) await sleep(10);
+    const atMs = this.#closedMs.get(model);
+    this.#closedMs.delete(model);
+    return atMs;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#upstream.process, this.#otlpSink.process, this.#load].map(stop));
+  }
+}
+
+function subject(name: Subject['name'], door: Door, server: Listening): Subject {
+  const address = server.addresses[door === 'grpc' ? 'grpc' : 'http'] ?? '';
+  return {
+    name,
+    pid: server.pid,
+    destination: { protocol: door, address: address.replace(/^https?:\/\//, ''), modelPrefix: 'bench/' },
+    stop: () => stop(server.process),
+  };
+}
+
+function profileDir(): string {
+  const dir = `${OUT_DIR}profiles`;
+  mkdirSync(dir, { recursive: true });
+  return dir;
+}

@@ -1,0 +1,87 @@
+import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import { toBinary } from '@bufbuild/protobuf';
+import { CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
+import { behaviourOf, requestFor } from '../workload.ts';
+import type { Caller, Listener } from './caller.ts';
+import { checkAnswer, StreamCheck } from './check.ts';
+import { EnvelopeReader, enveloped } from './envelopes.ts';
+import type { Destination } from './job.ts';
+
+const SERVICE = '/antiphon.v1.LlmService';
+
+/** Wide enough that reading late never holds up the server. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
+
+/**
+ * gRPC straight over Node's HTTP/2. A client of grpc-js costs as much as the server it calls, and on a small machine the
+ * bench would then measure itself.
+ */
+export function grpcCaller({ address, modelPrefix }: Destination, connections: number): Caller {
+  const sessions = Array.from({ length: connections }, () => openSession(address));
+  let next = 0;
+  return {
+    call(model, listener) {
+      const session = sessions[next++ % sessions.length] as ClientHttp2Session;
+      return start(session, model, modelPrefix, listener);
+    },
+    async close() {
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+function openSession(address: string): ClientHttp2Session {
+  const session = connect(`http://${address}`, { settings: { initialWindowSize: WINDOW_BYTES, enablePush: false } });
+  session.on('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+  session.on('error', () => undefined);
+  return session;
+}
+
+const headersFor = (stream: boolean) => ({
+  ':method': 'POST',
+  ':path': `${SERVICE}/${stream ? 'StreamComplete' : 'Complete'}`,
+  'content-type': 'application/grpc+proto',
+  te: 'trailers',
+  'user-agent': 'antiphon-bench',
+  'grpc-timeout': '120S',
+});
+
+function start(session: ClientHttp2Session, model: string, modelPrefix: string, listener: Listener): () => void {
+  const stream = behaviourOf(model).kind === 'stream';
+  const check = stream ? new StreamCheck() : undefined;
+  let status: IncomingHttpHeaders = {};
+  let problem: string | undefined = stream ? undefined : 'no answer';
+  const reader = new EnvelopeReader((_, message) => {
+    if (!check) problem = checkAnswer(message);
+    else if (check.message(message)) listener.token();
+  });
+  const call = session.request(headersFor(stream));
+  call.on('response', (headers) => {
+    status = headers;
+  });
+  call.on('trailers', (trailers) => {
+    status = trailers;
+  });
+  call.on('data', (bytes: Buffer) => reader.push(bytes));
+  call.on('error', (error) => {
+    problem = error.message;
+  });
+  call.on('close', () => {
+    const code = status['grpc-status'];
+    if (code !== '0') listener.done(`status ${code}: ${status['grpc-message'] ?? problem}`);
+    else listener.done(problem ?? check?.end(model));
+  });
+  call.end(requestBytes(modelPrefix + model));
+  return () => call.close(constants.NGHTTP2_CANCEL);
+}
+
+const encoded = new Map<string, Buffer>();
+
+function requestBytes(model: string): Buffer {
+  let bytes = encoded.get(model);
+  if (!bytes) {
+    bytes = enveloped(toBinary(CompleteRequestSchema, requestFor(model)));
+    encoded.set(model, bytes);
+  }
+  return bytes;
+}

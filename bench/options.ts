@@ -1,0 +1,68 @@
+import { parseArgs } from 'node:util';
+import type { Door } from './bench.ts';
+import { type Scale, scenarios } from './scenarios.ts';
+
+export interface Options {
+  readonly doors: readonly Door[];
+  readonly scenarioNames: readonly string[];
+  readonly scale: Scale;
+  /** Have the gateway write a CPU profile. */
+  readonly profile: boolean;
+  /** Put the table into docs/performance.md. */
+  readonly write: boolean;
+  /** Of the JSON file. */
+  readonly name: string;
+}
+
+const FULL: Scale = { rounds: 5, seconds: 4, warmUpSeconds: 4, pacedStreams: 1000, pacedSeconds: 10, cancels: 50 };
+const QUICK: Scale = { rounds: 1, seconds: 1, warmUpSeconds: 0.8, pacedStreams: 200, pacedSeconds: 2, cancels: 10 };
+
+export const USAGE = `npm run bench -- [options]
+  --quick             a short run that shows the bench works; its figures mean little
+  --door <name>       grpc or connect; both if not given
+  --scenario <names>  some of ${scenarios.map(({ name }) => name).join(',')}; all if not given
+  --profile           the gateway writes a CPU profile to bench/out/profiles
+  --write             put the tables into docs/performance.md
+  --name <name>       the result is bench/out/<name>.json; "latest" if not given`;
+
+/** Errors: what is wrong with the arguments, and USAGE. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      door: { type: 'string' },
+      scenario: { type: 'string' },
+      profile: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      name: { type: 'string', default: 'latest' },
+    },
+  });
+  return {
+    doors: doorsOf(values.door),
+    scenarioNames: scenariosOf(values.scenario),
+    scale: values.quick ? QUICK : FULL,
+    profile: values.profile,
+    write: values.write,
+    name: fileName(values.name),
+  };
+}
+
+function doorsOf(door: string | undefined): readonly Door[] {
+  if (door === undefined) return ['grpc', 'connect'];
+  if (door === 'grpc' || door === 'connect') return [door];
+  throw new Error(`There is no door "${door}".`);
+}
+
+function scenariosOf(list: string | undefined): readonly string[] {
+  const known = scenarios.map(({ name }) => name);
+  const names = list?.split(',') ?? known;
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`There is no scenario "${unknown}".`);
+  return names;
+}
+
+function fileName(name: string): string {
+  if (/^[\w-]+$/.test(name)) return name;
+  throw new Error('The name may have letters, digits, "_" and "-".');
+}

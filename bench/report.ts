@@ -1,0 +1,140 @@
+import type { Door, Subject } from './bench.ts';
+import type { MachineFacts } from './machine.ts';
+import { type Metrics, type Round, type Scale, TOKENS_PER_SECOND } from './scenarios.ts';
+
+export interface DoorReport {
+  readonly door: Door;
+  readonly machine: MachineFacts;
+  readonly medians: Readonly<Record<Subject['name'], Metrics>>;
+  readonly rounds: Readonly<Record<Subject['name'], readonly Metrics[]>>;
+  readonly errors: readonly string[];
+}
+
+export interface Report {
+  readonly at: string;
+  readonly scale: Scale;
+  readonly doors: readonly DoorReport[];
+}
+
+interface Row {
+  readonly metric: string;
+  label(scale: Scale): string;
+  readonly digits: number;
+  /** What the ratio of gateway to bare should keep to, on gRPC. */
+  readonly target?: { readonly least?: number; readonly most?: number };
+  /** A ratio of these says nothing. */
+  readonly noRatio?: true;
+}
+
+const row = (metric: string, label: string | Row['label'], digits: number, more: Partial<Row> = {}): Row => ({
+  metric,
+  label: typeof label === 'string' ? () => label : label,
+  digits,
+  ...more,
+});
+
+const streams = ({ pacedStreams }: Scale) =>
+  `${pacedStreams.toLocaleString('en')} streams at ${TOKENS_PER_SECOND} tokens/s`;
+
+const ROWS: readonly Row[] = [
+  row('callsPerSecond', 'unary calls/s, 32 at once', 0, { target: { least: 0.75 } }),
+  row('cpuUsPerCall', 'CPU µs per unary call', 1),
+  row('addedP50Ms', 'added to a unary call, p50 ms', 2),
+  row('addedP99Ms', 'added to a unary call, p99 ms', 2),
+  row('fastTokensPerSecond', 'tokens/s, 16 streams unpaced', 0),
+  row('fastCpuUsPerToken', 'CPU µs per token, 16 streams unpaced', 2, { target: { most: 1.25 } }),
+  row('pacedCpuUsPerToken', (scale) => `CPU µs per token, ${streams(scale)}`, 2, { target: { most: 1.25 } }),
+  row('pacedTokensPerSecond', (scale) => `tokens/s, ${streams(scale)}`, 0),
+  row('pacedBusy', (scale) => `cores kept busy, ${streams(scale)}`, 2),
+  row('pacedRssMb', (scale) => `RSS MB, ${streams(scale)}`, 0),
+  row('idleRssMb', 'RSS MB, idle', 0),
+  row('cancelUnaryP50Ms', 'cancel to closed upstream socket, unary, p50 ms', 2, { noRatio: true }),
+  row('cancelUnaryMaxMs', '— slowest, ms', 2, { noRatio: true }),
+  row('cancelStreamP50Ms', 'cancel to closed upstream socket, stream, p50 ms', 2, { noRatio: true }),
+  row('cancelStreamMaxMs', '— slowest, ms', 2, { noRatio: true }),
+];
+
+/** Takes the rounds of both servers together. */
+export function summarise(
+  door: Door,
+  rounds: Record<Subject['name'], readonly Round[]>,
+  machine: MachineFacts,
+): DoorReport {
+  const metrics = { bare: rounds.bare.map(metricsOf), gateway: rounds.gateway.map(metricsOf) };
+  return {
+    door,
+    machine,
+    medians: { bare: medians(metrics.bare), gateway: medians(metrics.gateway) },
+    rounds: metrics,
+    errors: Object.entries(rounds).flatMap(([name, list]) =>
+      list.flatMap(({ errors }) => errors.map((error) => `${door} ${name}: ${error}`)),
+    ),
+  };
+}
+
+const metricsOf = ({ metrics }: Round): Metrics => metrics;
+
+function medians(rounds: readonly Metrics[]): Metrics {
+  const names = new Set(rounds.flatMap((metrics) => Object.keys(metrics)));
+  return Object.fromEntries([...names].map((name) => [name, median(rounds.flatMap((metrics) => metrics[name] ?? []))]));
+}
+
+/** The middle one, or between the middle two. NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const upper = sorted[Math.floor(middle)] ?? Number.NaN;
+  return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? Number.NaN)) / 2 : upper;
+}
+
+/** The report as a person reads it: a table for each door, and below it the targets. */
+export function toMarkdown(report: Report): string {
+  return report.doors.map((door) => doorMarkdown(door, report)).join('\n\n');
+}
+
+const TITLES: Readonly<Record<Door, string>> = { grpc: 'gRPC', connect: 'Connect over HTTP/1.1' };
+
+function doorMarkdown(
+  { door, machine, medians: { bare, gateway }, errors }: DoorReport,
+  { at, scale }: Report,
+): string {
+  const rows = ROWS.filter(({ metric }) => metric in gateway);
+  const lines = rows.map((each) => {
+    const [a = Number.NaN, b = Number.NaN] = [bare[each.metric], gateway[each.metric]];
+    const ratio = each.noRatio ? '' : `${number(b / a, 2)}${door === 'grpc' ? verdict(each, b / a) : ''}`;
+    return `| ${each.label(scale)} | ${number(a, each.digits)} | ${number(b, each.digits)} | ${ratio} |`;
+  });
+  return [
+    `### ${TITLES[door]}`,
+    '',
+    '| | bare proxy | gateway | ratio |',
+    '|---|---:|---:|---:|',
+    ...lines,
+    '',
+    `${at.slice(0, 10)}, Node ${machine.node} on ${machine.platform}, ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB. ` +
+      `Medians of ${scale.rounds}. Wrong answers: ${errors.length}. Other processes used ${number(machine.othersShare * 100, 0)} % of the machine.`,
+  ].join('\n');
+}
+
+function verdict({ target }: Row, ratio: number): string {
+  if (!target) return '';
+  const { least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = target;
+  const wanted = target.least === undefined ? `at most ${most}` : `at least ${least}`;
+  return ` (${wanted}: ${ratio >= least && ratio <= most ? 'met' : 'missed'})`;
+}
+
+const number = (value: number, digits: number): string =>
+  Number.isFinite(value)
+    ? value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    : 'n/a';
+
+const BEGIN = '<!-- bench: begin -->';
+const END = '<!-- bench: end -->';
+
+/** The page with what stands between its markers replaced. Throws if they are missing. */
+export function replaceBetweenMarkers(page: string, content: string): string {
+  const begin = page.indexOf(BEGIN);
+  const end = page.indexOf(END, begin);
+  if (begin === -1 || end === -1) throw new Error(`The page has no ${BEGIN} and ${END}.`);
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${content}\n\n${page.slice(end)}`;
+}

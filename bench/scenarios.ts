@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bench, Subject } from './bench.ts';
+import type { LoopResult } from './load/job.ts';
+import { percentile } from './load/loop.ts';
+import { cpuMs, rssMb } from './usage.ts';
+import { answerModel, streamModel } from './workload.ts';
+
+/** How long and how much. */
+export interface Scale {
+  /** Times that each server is measured, in turn with the other. */
+  readonly rounds: number;
+  /** Of a round, and of the warm-up before the first. */
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly pacedStreams: number;
+  readonly pacedSeconds: number;
+  readonly cancels: number;
+}
+
+/** What one round gave, by the names in `report.ts`. */
+export type Metrics = Readonly<Record<string, number>>;
+
+export interface Round {
+  readonly metrics: Metrics;
+  readonly errors: readonly string[];
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** Once for each server, before its first round. */
+  warmUp(bench: Bench, subject: Subject, scale: Scale): Promise<void>;
+  round(bench: Bench, subject: Subject, scale: Scale): Promise<Round>;
+}
+
+const UNARY_CALLERS = 32;
+const LATENCY_CALLERS = 1;
+const FAST_STREAMS = 16;
+const FAST_TOKENS = 500;
+export const TOKENS_PER_SECOND = 50;
+
+/** What a job may take beyond its own time: calls under way, a slow machine. */
+const SPARE_MS = 120_000;
+
+interface Loop {
+  readonly model: string;
+  readonly concurrency: number;
+  readonly seconds: number;
+  readonly rampMs?: number;
+}
+
+const runLoop = (bench: Bench, to: Subject['destination'], { rampMs = 0, ...loop }: Loop) =>
+  bench.load({ kind: 'loop', to, rampMs, ...loop }, loop.seconds * 1000 + SPARE_MS);
+
+/** Runs a loop and tells what CPU the server used for it. */
+async function measured(bench: Bench, subject: Subject, loop: Loop): Promise<LoopResult & { cpuUs: number }> {
+  const beforeMs = cpuMs(subject.pid);
+  const result = await runLoop(bench, subject.destination, loop);
+  return { ...result, cpuUs: (cpuMs(subject.pid) - beforeMs) * 1000 };
+}
+
+/** Scenarios that are one loop, and differ in what is read off it. */
+const loopScenario = (
+  name: string,
+  loop: Omit<Loop, 'seconds'>,
+  metrics: (result: LoopResult & { cpuUs: number }) => Metrics,
+): Scenario => ({
+  name,
+  async warmUp(bench, subject, { warmUpSeconds }) {
+    await runLoop(bench, subject.destination, { ...loop, seconds: warmUpSeconds });
+  },
+  async round(bench, subject, { seconds }) {
+    const result = await measured(bench, subject, { ...loop, seconds });
+    return { metrics: metrics(result), errors: result.errors };
+  },
+});
+
+const unary = loopScenario(
+  'unary',
+  { model: answerModel, concurrency: UNARY_CALLERS },
+  ({ calls, elapsedMs, cpuUs }) => ({ callsPerSecond: (calls / elapsedMs) * 1000, cpuUsPerCall: cpuUs / calls }),
+);
+
+const fast = loopScenario(
+  'fast',
+  { model: streamModel(FAST_TOKENS, 0), concurrency: FAST_STREAMS },
+  ({ tokens, elapsedMs, cpuUs }) => ({
+    fastTokensPerSecond: (tokens / elapsedMs) * 1000,
+    fastCpuUsPerToken: cpuUs / tokens,
+  }),
+);
+
+/** What a caller waits longer than without the server, one call at a time. */
+const latency: Scenario = {
+  name: 'latency',
+  async warmUp(bench, { destination }, { warmUpSeconds: seconds }) {
+    for (const to of [bench.direct, destination]) {
+      await runLoop(bench, to, { model: answerModel, concurrency: LATENCY_CALLERS, seconds: seconds / 2 });
+    }
+  },
+  async round(bench, { destination }, { seconds }) {
+    const loop = { model: answerModel, concurrency: LATENCY_CALLERS, seconds: seconds / 2 };
+    const direct = await runLoop(bench, bench.direct, loop);
+    const through = await runLoop(bench, destination, loop);
+    return {
+      metrics: {
+        directP50Ms: direct.p50Ms,
+        addedP50Ms: through.p50Ms - direct.p50Ms,
+        addedP99Ms: through.p99Ms - direct.p99Ms,
+      },
+      errors: [...direct.errors, ...through.errors],
+    };
+  },
+};
+
+/** Many streams at a reader's pace. It comes first, so that the memory it shows is not that of what was before. */
+const paced: Scenario = {
+  name: 'paced',
+  async warmUp(bench, { destination }, { warmUpSeconds }) {
+    const model = streamModel(Math.ceil(warmUpSeconds * TOKENS_PER_SECOND), TOKENS_PER_SECOND);
+    await runLoop(bench, destination, { model, concurrency: 100, seconds: 0, rampMs: 500 });
+  },
+  async round(bench, subject, { pacedStreams, pacedSeconds }) {
+    const model = streamModel(pacedSeconds * TOKENS_PER_SECOND, TOKENS_PER_SECOND);
+    const samples = sampleRss(subject.pid);
+    const loop = { model, concurrency: pacedStreams, seconds: 0, rampMs: 1000 };
+    const { tokens, elapsedMs, cpuUs, errors } = await measured(bench, subject, loop);
+    return {
+      metrics: {
+        pacedCpuUsPerToken: cpuUs / tokens,
+        pacedTokensPerSecond: (tokens / elapsedMs) * 1000,
+        pacedBusy: cpuUs / 1000 / elapsedMs,
+        pacedRssMb: samples.end(),
+      },
+      errors,
+    };
+  },
+};
+
+/** Looks at a process's memory until `end`, which gives the most seen. */
+function sampleRss(pid: number): { end(): number } {
+  let most = rssMb(pid);
+  const timer = setInterval(() => {
+    most = Math.max(most, rssMb(pid));
+  }, 250);
+  return {
+    end() {
+      clearInterval(timer);
+      return most;
+    },
+  };
+}
+
+/** Memory of a server that has just started. */
+const idle: Scenario = {
+  name: 'idle',
+  warmUp: () => sleep(1000),
+  async round(_, { pid }) {
+    return { metrics: { idleRssMb: rssMb(pid) }, errors: [] };
+  },
+};
+
+/** From a caller's cancel to the closed socket upstream. */
+const cancel: Scenario = {
+  name: 'cancel',
+  async warmUp(bench, subject) {
+    await cancelLatencies(bench, subject, true, 5);
+    await cancelLatencies(bench, subject, false, 5);
+  },
+  async round(bench, subject, { cancels }) {
+    const unaryCalls = await cancelLatencies(bench, subject, false, cancels);
+    const streams = await cancelLatencies(bench, subject, true, cancels);
+    return {
+      metrics: {
+        cancelUnaryP50Ms: percentile(unaryCalls.ms, 0.5),
+        cancelUnaryMaxMs: unaryCalls.ms.at(-1) ?? Number.NaN,
+        cancelStreamP50Ms: percentile(streams.ms, 0.5),
+        cancelStreamMaxMs: streams.ms.at(-1) ?? Number.NaN,
+      },
+      errors: [...unaryCalls.errors, ...streams.errors],
+    };
+  },
+};
+
+/** Sorted. */
+async function cancelLatencies(bench: Bench, { destination: to }: Subject, stream: boolean, times: number) {
+  const { cancelled, errors } = await bench.load({ kind: 'cancel', to, stream, times }, SPARE_MS);
+  const problems = [...errors];
+  const ms: number[] = [];
+  for (const { model, atMs } of cancelled) {
+    const closedMs = await bench.closedMs(model);
+    if (closedMs === undefined) problems.push(`${model}: the upstream's socket stayed open`);
+    else ms.push(closedMs - atMs);
+  }
+  return { ms: ms.sort((a, b) => a - b), errors: problems };
+}
+
+/** In the order in which they run. */
+export const scenarios: readonly Scenario[] = [idle, paced, unary, fast, latency, cancel];

@@ -1,0 +1,72 @@
+import { create } from '@bufbuild/protobuf';
+import { type CompleteRequest, CompleteRequestSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
+
+/** What the mock upstream does with a request. It is said by the model's name, which every proxy passes on. */
+export type Behaviour =
+  | { readonly kind: 'answer' }
+  /** It takes the request and never answers. */
+  | { readonly kind: 'hang' }
+  /** `tokensPerSecond` 0: as fast as it can. */
+  | { readonly kind: 'stream'; readonly tokens: number; readonly tokensPerSecond: number };
+
+export const answerModel = 'answer';
+
+/** `id` tells requests apart where the upstream reports on them. */
+export const hangModel = (id: number): string => `hang.${id}`;
+
+export const streamModel = (tokens: number, tokensPerSecond: number, id = 0): string =>
+  `stream-${tokens}-${tokensPerSecond}.${id}`;
+
+/** The behaviour that a model's name stands for. Throws for any other name. */
+export function behaviourOf(model: string): Behaviour {
+  const [, kind, tokens, tokensPerSecond] = /^(answer|hang|stream)(?:-(\d+)-(\d+))?(?:\.\d+)?$/.exec(model) ?? [];
+  if (kind === 'answer' || kind === 'hang') return { kind };
+  if (kind === 'stream') return { kind, tokens: Number(tokens), tokensPerSecond: Number(tokensPerSecond) };
+  throw new Error(`no such model: ${model}`);
+}
+
+const WORDS = [
+  'The',
+  ' river',
+  ' carries',
+  ' what',
+  ' the',
+  ' hills',
+  ' let',
+  ' go',
+  ',',
+  ' stone',
+  ' by',
+  ' stone',
+  '.',
+];
+
+/** The tokens of every answer, in turn. */
+export const words: readonly string[] = WORDS;
+
+/** The text of an answer of this many tokens. */
+export function textOf(tokens: number): string {
+  let text = '';
+  for (let i = 0; i < tokens; i++) text += WORDS[i % WORDS.length];
+  return text;
+}
+
+/** Tokens of an answer that does not stream. */
+export const ANSWER_TOKENS = 50;
+
+const SYSTEM =
+  'You are a careful assistant. Answer in plain English, in at most three sentences, and say what you do not know.';
+const QUESTION =
+  'We are planning a small hydropower plant on a mountain river. What should we measure in the first year, how often, and which of these values decide whether it is worth going on?';
+
+/** A request of ordinary size for this model. */
+export const requestFor = (model: string): CompleteRequest =>
+  create(CompleteRequestSchema, {
+    model,
+    messages: [
+      { role: Role.SYSTEM, content: [{ part: { case: 'text', value: SYSTEM } }] },
+      { role: Role.USER, content: [{ part: { case: 'text', value: QUESTION } }] },
+    ],
+    temperature: 0.2,
+    maxTokens: 4096,
+  });

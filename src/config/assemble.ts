@@ -1,0 +1,57 @@
+import type { Config, MockConfig, ServerConfig, TimeoutConfig } from './config.ts';
+import type { FileConfig } from './schema.ts';
+import type { Selection } from './selection.ts';
+
+const serverOf = ({ server }: FileConfig): ServerConfig => ({
+  host: server.host,
+  grpcPort: server.grpc_port,
+  httpPort: server.http_port,
+  metricsPort: server.metrics_port,
+  maxMessageBytes: server.max_message_bytes,
+  maxConcurrentStreams: server.max_concurrent_streams,
+  keepaliveTimeMs: server.keepalive_time_ms,
+  keepaliveTimeoutMs: server.keepalive_timeout_ms,
+  maxConnectionAgeMs: server.max_connection_age_ms,
+  maxConnectionAgeGraceMs: server.max_connection_age_grace_ms,
+  corsOrigins: server.cors_origins,
+  reflection: server.reflection,
+  drainDelayMs: server.drain_delay_ms,
+  drainGraceMs: server.drain_grace_ms,
+});
+
+/** A stream may take this long unless more is asked for. */
+const STREAM_TOTAL_MS = 600_000;
+
+const timeoutsOf = ({ timeouts }: FileConfig): TimeoutConfig => ({
+  connectMs: timeouts.connect_ms,
+  firstTokenMs: timeouts.first_token_ms ?? timeouts.total_ms,
+  idleMs: timeouts.idle_ms,
+  totalMs: timeouts.total_ms,
+  streamTotalMs: timeouts.stream_total_ms ?? Math.max(STREAM_TOTAL_MS, timeouts.total_ms),
+  stallMs: timeouts.stall_ms,
+});
+
+const mockOf = ({ mock }: FileConfig): MockConfig => ({
+  seed: mock.seed,
+  latencyMs: mock.latency_ms,
+  tokensPerSecond: mock.tokens_per_second,
+  errorRate: mock.error_rate,
+});
+
+type Said = Pick<Config, 'secrets' | 'notices'>;
+
+/** Puts together what was read and what was settled. */
+export const assemble = (config: FileConfig, selection: Selection, said: Said): Config => ({
+  ...selection,
+  ...said,
+  server: serverOf(config),
+  timeouts: timeoutsOf(config),
+  mock: mockOf(config),
+  maxResponseBytes: config.limits.max_response_bytes,
+  maxEventBytes: config.limits.max_event_bytes,
+  telemetry: {
+    serviceName: config.telemetry.service_name,
+    otlpEndpoint: config.telemetry.otlp_endpoint,
+    logLevel: config.telemetry.log_level,
+  },
+});

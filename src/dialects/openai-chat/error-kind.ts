@@ -1,0 +1,107 @@
+import type { ErrorKind } from '../../core/errors.ts';
+import type { ReportedError } from './reported-error.ts';
+
+/** What a failed answer can mean. */
+export type FailureKind = Extract<
+  ErrorKind,
+  | 'upstream_timeout'
+  | 'upstream_bad_response'
+  | 'upstream_rejected'
+  | 'upstream_not_found'
+  | 'upstream_auth'
+  | 'upstream_billing'
+  | 'upstream_rate_limited'
+  | 'upstream_overloaded'
+  | 'upstream_error'
+  | 'context_length_exceeded'
+  | 'content_blocked'
+  | 'request_too_large'
+>;
+
+/**
+ * Texts that mean the conversation is too long: the status does not tell. Most are those that the npm package
+ * @earendil-works/pi-ai 1.5.2 looks for (dist/utils/overflow.js, 2026-11-21).
+ */
+const OVERFLOW = [
+  'prompt (?:is )?too long',
+  'request_too_large',
+  'exceeds the context window',
+  "exceeds (?:the )?(?:model's )?maximum context length",
+  'input token count.{0,100}exceeds the maximum',
+  'maximum prompt length is \\d+',
+  'reduce the length of the messages',
+  'maximum context length is \\d+ tokens',
+  'exceeds the available context size',
+  'greater than the context length',
+  'context window exceeds limit',
+  'exceeded model token limit',
+  'range of input length should be',
+  'context[_ ]length[_ ]exceeded',
+  'too_many_prompt_tokens',
+];
+
+const overflow = new RegExp(OVERFLOW.join('|'), 'i');
+const throttled = /rate limit|too many (?:requests|tokens)/i;
+const unpaid =
+  /insufficient[_ ](?:quota|balance|credits?|funds)|credit[_ ]balance|billing_(?:hard_limit|not_active|error)|payment_required|out of (?:budget|credits)|available balance/i;
+const blocked =
+  /content[_ ](?:policy|filter)|moderation|flagged|guardrail|responsibleaipolicyviolation|invalid_prompt/i;
+/** At the beginning only: further on, a message may quote the caller. */
+const badKey = /^(?:incorrect|invalid) api key|^api key not valid/i;
+
+/** z.ai's code for a used up plan. */
+const PLAN_USED_UP = '1308';
+
+/** What an answer of this status means. Links are not read: their addresses speak of billing and limits anyway. */
+export function errorKind(status: number, reported: ReportedError): FailureKind {
+  const message = reported.message.slice(0, 2_000).replace(/https?:\/\/\S+/g, '');
+  const text = `${reported.words} ${message}`;
+  if (isBilling(status, reported, text)) return 'upstream_billing';
+  if (mayOverflow(status) && overflow.test(text) && !throttled.test(text)) return 'context_length_exceeded';
+  if (status === 403 && blocked.test(text)) return 'content_blocked';
+  const kind = byStatus[status];
+  if (kind) return kind;
+  if (status >= 500) return text.includes('overloaded') ? 'upstream_overloaded' : 'upstream_error';
+  if (status < 400) return 'upstream_bad_response';
+  if (badKey.test(message) || reported.words.includes('invalid_api_key')) return 'upstream_auth';
+  return blocked.test(text) ? 'content_blocked' : 'upstream_rejected';
+}
+
+/** The words of a refused request do not count, only its code: they may quote the caller, who could trip a breaker. */
+function isBilling(status: number, { words }: ReportedError, text: string): boolean {
+  if (status === 402) return true;
+  if (status < 400 || status > 499) return false;
+  const trusted = status === 403 || status === 429 ? text : words;
+  return unpaid.test(trusted) || words.startsWith(PLAN_USED_UP);
+}
+
+const mayOverflow = (status: number): boolean => status === 400 || status === 413 || status === 422 || status === 500;
+
+const byStatus: Readonly<Record<number, FailureKind>> = {
+  401: 'upstream_auth',
+  403: 'upstream_auth',
+  404: 'upstream_not_found',
+  408: 'upstream_timeout',
+  409: 'upstream_error',
+  413: 'request_too_large',
+  429: 'upstream_rate_limited',
+  503: 'upstream_overloaded',
+  504: 'upstream_timeout',
+  524: 'upstream_timeout',
+  529: 'upstream_overloaded',
+};
+
+/** The status that fits an error's code and type, for errors inside an answer of status 200. */
+const implied: readonly (readonly [RegExp, number])[] = [
+  [/rate_?limit|too_?many_?requests|resource_?exhausted/, 429],
+  [/quota|billing|payment|credit/, 402],
+  [/auth|api_key/, 401],
+  [/permission|forbidden|moderation/, 403],
+  [/not_?found/, 404],
+  [/overloaded|slow_down|unavailable/, 503],
+  [/timeout|deadline/, 504],
+  [/invalid|bad_?request|context_length|content_|too_many_prompt|tool_use_failed|unprocessable/, 400],
+];
+
+export const impliedStatus = ({ status, words }: ReportedError): number =>
+  status ?? implied.find(([pattern]) => pattern.test(words))?.[1] ?? 500;

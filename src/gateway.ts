@@ -1,0 +1,140 @@
+import { connections } from './backends/http/connections.ts';
+import { httpBackend } from './backends/http.ts';
+import { mockBackend } from './backends/mock.ts';
+import { catalogueProviders } from './catalogue/catalogue.ts';
+import { type Directory, directory } from './catalogue/directory.ts';
+import type { Config, ProviderConfig } from './config/config.ts';
+import type { Clock } from './core/clock.ts';
+import { type Complete, compose, type NamedLayer } from './core/complete.ts';
+import { modelPatterns } from './core/patterns.ts';
+import type { Redact } from './core/redact.ts';
+import { attempt, type Busy } from './layers/attempt.ts';
+import { deadline } from './layers/deadline.ts';
+import { govern } from './layers/govern.ts';
+import { impersonate } from './layers/impersonate.ts';
+import { type Observer, observe } from './layers/observe.ts';
+import { route } from './layers/route.ts';
+import { timeouts } from './layers/timeouts.ts';
+import { openaiProvider } from './providers/openai.ts';
+import { openaiCompatibleProvider } from './providers/openai-compatible.ts';
+import type { Provider } from './providers/provider.ts';
+import type { CallMetrics } from './telemetry/metrics.ts';
+import type { CallOutcome } from './telemetry/record.ts';
+
+export interface GatewayParts {
+  readonly config: Config;
+  readonly models: Directory;
+  readonly clock: Clock;
+  readonly redact: Redact;
+  /** Keeps the record of a call that is over. */
+  readonly record: (outcome: CallOutcome) => void;
+  readonly metrics: Pick<CallMetrics, 'started' | 'ended'>;
+}
+
+export interface Gateway {
+  readonly complete: Complete;
+  /** Calls that are with this provider now. */
+  activeCalls(provider: string): number;
+  /** Breaks off what is under way with providers, and resolves when nothing is open any more. */
+  close(): Promise<void>;
+}
+
+/** The layers around every call, outermost first. The order is behaviour: each line says why it stands where it does. */
+export const callLayers = (
+  { config, models, clock, record }: GatewayParts,
+  providerName: Observer['providerName'],
+): NamedLayer[] => [
+  // Outermost, so that refusals are counted too.
+  { name: 'observe', layer: observe({ record, clock, providerName }) },
+  // Before all that takes time: it turns the caller's deadline into the signal that everything below obeys.
+  { name: 'deadline', layer: deadline(clock) },
+  // Before any key is looked up: what is not allowed costs nothing and touches nothing.
+  { name: 'govern', layer: govern({ resolve: models.resolve, allowed: modelPatterns(config.allowedModels) }) },
+  // Below governance, so that the mock is refused whatever the real provider would be.
+  ...(config.mockEverything ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
+];
+
+/** The layers around each provider, outermost first. */
+export const targetLayers = ({ config, clock }: GatewayParts, busy: Busy): NamedLayer[] => [
+  // One record and one span for each time the provider is really asked.
+  { name: 'attempt', layer: attempt(clock, busy) },
+  // Innermost, so that no waiting of the gateway's own counts against the provider.
+  { name: 'timeouts', layer: timeouts(config.timeouts, clock) },
+];
+
+/** Puts everything together: the only place that knows every layer, provider and backend. */
+export function gateway(parts: GatewayParts): Gateway {
+  const { config } = parts;
+  const active = new Map<string, number>();
+  const busy = busyIn(active, parts.metrics);
+  const closers: (() => Promise<void>)[] = [];
+  const stacks = new Map<string, Complete>();
+  const telemetryNames = new Map<string, string>();
+  for (const settings of config.providers) {
+    const provider = providerOf(settings);
+    const backend = provider
+      ? httpBackendOf(provider, settings, parts, closers)
+      : mockBackend(config.mock, parts.clock);
+    stacks.set(settings.name, compose(targetLayers(parts, busy), backend));
+    if (provider) telemetryNames.set(settings.name, provider.telemetryName);
+  }
+  const complete = compose(
+    callLayers(parts, (provider) => telemetryNames.get(provider)),
+    route((provider) => stacks.get(provider)),
+  );
+  return {
+    complete,
+    activeCalls: (provider) => active.get(provider) ?? 0,
+    async close() {
+      await Promise.all(closers.map((close) => close()));
+    },
+  };
+}
+
+/** Counts the calls that are with each provider, here and in the metrics. */
+function busyIn(active: Map<string, number>, metrics: GatewayParts['metrics']): Busy {
+  const add = (provider: string, calls: number) => active.set(provider, (active.get(provider) ?? 0) + calls);
+  return {
+    started(provider) {
+      add(provider, 1);
+      metrics.started(provider);
+    },
+    ended(provider) {
+      add(provider, -1);
+      metrics.ended(provider);
+    },
+  };
+}
+
+function httpBackendOf(
+  provider: Provider,
+  { maxConnections }: ProviderConfig,
+  { config, clock, redact }: GatewayParts,
+  closers: (() => Promise<void>)[],
+): Complete {
+  const { maxResponseBytes, maxEventBytes, timeouts: limits } = config;
+  const open = connections(provider.baseUrl.origin, { maxConnections, connectMs: limits.connectMs });
+  closers.push(open.close);
+  return httpBackend({ provider, connections: open, clock, redact, maxResponseBytes, maxEventBytes });
+}
+
+/** Undefined: a provider without an address, which is the mock. */
+function providerOf(config: ProviderConfig): Provider | undefined {
+  const { baseUrl } = config;
+  if (!baseUrl) return undefined;
+  const place = { ...config, baseUrl };
+  return config.kind === 'openai' ? openaiProvider(place) : openaiCompatibleProvider(place);
+}
+
+/** Which models may be named here. With the mock playing all providers, that is every one's. */
+export function directoryOf(config: Config): Directory {
+  const configured = config.providers.map(({ name, kind, models }) => ({ name, kind, models }));
+  const played = catalogueProviders().filter((kind) => !configured.some(({ name }) => name === kind));
+  const others = config.mockEverything ? played.map((kind) => ({ name: kind, kind, models: [] })) : [];
+  return directory({
+    providers: [...configured, ...others],
+    defaultModel: config.defaultModel,
+    defaultProvider: config.defaultProvider,
+    allowed: modelPatterns(config.allowedModels),
+  });
+}

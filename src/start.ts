@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
+import { HealthStatus, ProviderHealthSchema } from '#gen/antiphon/v1/health_pb.js';
+import type { Directory } from './catalogue/directory.ts';
+import type { Config } from './config/config.ts';
+import { type Clock, systemClock } from './core/clock.ts';
+import { redactor } from './core/redact.ts';
+import { directoryOf, type Gateway, gateway } from './gateway.ts';
+import type { Addresses } from './greeting.ts';
+import { ServingStatus } from './servers/health.ts';
+import { type Servers, startServers } from './servers/servers.ts';
+import { inOrder } from './services/list-models.ts';
+import { type LlmServiceParts, llmService } from './services/llm.ts';
+import type { Log } from './telemetry/log.ts';
+import { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/otel.ts';
+import { callOutcome } from './telemetry/outcome.ts';
+import { recorder } from './telemetry/record.ts';
+import { version } from './version.ts';
+
+/** A gateway that runs. */
+export interface Running {
+  readonly addresses: Addresses;
+  /** Lets calls in flight end, as configured, and stops. */
+  drain(): Promise<void>;
+  /** Stops at once. */
+  close(): Promise<void>;
+}
+
+/** Starts everything. Errors: one that names the port in use; then nothing runs. */
+export async function start(config: Config, log: Log, clock: Clock = systemClock): Promise<Running> {
+  const redact = redactor(config.secrets);
+  const models = directoryOf(config);
+  const telemetry = await startTelemetry(telemetryOptions(config, models, log, clock));
+  const { metrics, tracing } = telemetry;
+  const record = recorder({ metrics, log, redact });
+  const path = gateway({ config, models, clock, redact, record, metrics });
+  const refused: LlmServiceParts['refused'] = (call, error) => record(callOutcome(call, clock.now(), error));
+  const doors: { servers?: Servers } = {};
+  const health = () => healthOf(config, path, doors.servers);
+  const listed = inOrder(models.list());
+  const service = llmService({ complete: path.complete, models: () => listed, health, refused, clock, version });
+  try {
+    doors.servers = await startServers({
+      config: config.server,
+      service,
+      tracing,
+      redact,
+      log,
+      clock,
+      newId: randomUUID,
+    });
+    return running(doors.servers, path, telemetry);
+  } catch (error) {
+    await Promise.all([path.close(), telemetry.shutdown()]);
+    throw error;
+  }
+}
+
+const telemetryOptions = (
+  { telemetry, server }: Config,
+  models: Directory,
+  log: Log,
+  clock: Clock,
+): TelemetryOptions => ({
+  ...telemetry,
+  version,
+  metricsHost: server.host,
+  metricsPort: server.metricsPort,
+  knownTargets: models.list().map(({ provider, id }) => ({ provider, model: id })),
+  clock,
+  log,
+});
+
+const healthOf = ({ providers }: Config, path: Gateway, servers: Servers | undefined) => ({
+  serving: servers?.health.get('') === ServingStatus.SERVING,
+  activeCalls: servers?.activeCalls() ?? 0,
+  providers: providers.map(({ name }) =>
+    create(ProviderHealthSchema, { provider: name, status: HealthStatus.SERVING, activeCalls: path.activeCalls(name) }),
+  ),
+});
+
+const address = ({ host, port }: { host: string; port: number }): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+function running(servers: Servers, path: Gateway, telemetry: Telemetry): Running {
+  const stop = async (doors: Promise<void>) => {
+    await doors;
+    await path.close();
+    await telemetry.shutdown();
+  };
+  return {
+    addresses: { grpc: address(servers.grpc), http: address(servers.http), metrics: telemetry.metricsAddress },
+    drain: () => stop(servers.drain()),
+    close: () => stop(servers.close()),
+  };
+}

@@ -1,0 +1,129 @@
+import { type DestinationStream, destination as fileDestination, type Logger as PinoLogger, pino } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import type { Redact } from '../core/redact.ts';
+import { type LoggedError, loggedError, plainText } from './plain-text.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** All that the line of a call may say. Ids are of the call, times in milliseconds. */
+export interface CallLine {
+  readonly request_id: string;
+  readonly trace_id: string;
+  readonly source_agent: string | undefined;
+  readonly session_id: string | undefined;
+  readonly caller: string;
+  readonly method: string;
+  readonly provider: string | undefined;
+  readonly model: string | undefined;
+  readonly request_type: string | undefined;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  /** The name of the gRPC status. */
+  readonly status: string;
+  readonly error_reason: string | undefined;
+  readonly error_cause: LoggedError | undefined;
+  readonly finish_reason: string | undefined;
+  readonly duration_ms: number;
+  readonly ttft_ms: number | undefined;
+  readonly gateway_ms: number;
+  readonly input_tokens: number | undefined;
+  readonly output_tokens: number | undefined;
+  readonly cached_input_tokens: number | undefined;
+  readonly cache_write_tokens: number | undefined;
+  readonly reasoning_tokens: number | undefined;
+  readonly tokens_estimated: boolean | undefined;
+  readonly attempts: number;
+  readonly warnings: number | undefined;
+  readonly upstream_status: number | undefined;
+  readonly upstream_code: string | undefined;
+  readonly upstream_request_id: string | undefined;
+}
+
+/**
+ * Writes lines of JSON. Secrets are masked in all text it is given, and of an Error in the fields only what may be
+ * known is written.
+ */
+export interface Logger {
+  debug(fields: LogFields, msg: string): void;
+  info(fields: LogFields, msg: string): void;
+  warn(fields: LogFields, msg: string): void;
+  error(fields: LogFields, msg: string): void;
+}
+
+/** The log of the process. */
+export interface Log extends Logger {
+  /** Writes the one line of a call, with the `msg` "call". Its text must be masked already. */
+  callLine(level: LogLevel, line: CallLine): void;
+  /** Writes what is still buffered, at once. */
+  close(): void;
+}
+
+export interface LogOptions {
+  readonly service: string;
+  readonly version: string;
+  /** The least serious lines that are written. */
+  readonly level: LogLevel | 'silent';
+  readonly redact: Redact;
+  readonly clock: Clock;
+  /** Where lines go instead of the standard output. */
+  readonly stream?: DestinationStream;
+}
+
+/** When the reader of the log is this far behind, lines are dropped rather than kept or waited for. */
+const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+
+/** Makes the log of the process. Its lines go to the standard output, without anyone waiting for them. */
+export function createLog({ service, version, level, redact, clock, stream }: LogOptions): Log {
+  const output = stream ? { stream, close: () => undefined } : standardOutput();
+  const logger = pino(
+    {
+      level,
+      base: { service, version },
+      formatters: { level: (label) => ({ level: label }) },
+      timestamp: () => `,"time":"${new Date(clock.wallMs()).toISOString()}"`,
+    },
+    output.stream,
+  );
+  return {
+    ...masking(logger, redact),
+    callLine: (level, line) => logger[level](line, 'call'),
+    close: output.close,
+  };
+}
+
+function masking(logger: PinoLogger, redact: Redact): Logger {
+  const write = (level: LogLevel) => (fields: LogFields, msg: string) => {
+    if (!logger.isLevelEnabled(level)) return;
+    logger[level](masked(fields, redact, MAX_DEPTH), plainText(msg, redact, MAX_TEXT));
+  };
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+const MAX_TEXT = 2_000;
+const MAX_ITEMS = 100;
+const MAX_DEPTH = 4;
+
+function masked(value: unknown, redact: Redact, depth: number): unknown {
+  if (typeof value === 'string') return plainText(value, redact, MAX_TEXT);
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Error) return loggedError(value, redact, false);
+  if (depth === 0) return '...';
+  if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => masked(item, redact, depth - 1));
+  const entries = Object.entries(value).slice(0, MAX_ITEMS);
+  return Object.fromEntries(entries.map(([key, inner]) => [key, masked(inner, redact, depth - 1)]));
+}
+
+function standardOutput(): { stream: DestinationStream; close: () => void } {
+  const stream = fileDestination({ dest: 1, sync: false, maxLength: MAX_BUFFERED_BYTES });
+  return {
+    stream,
+    close() {
+      try {
+        stream.flushSync();
+      } catch {
+        // The output is gone, and with it whoever could be told.
+      }
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import {
+  defaultResource,
+  detectResources,
+  type Resource,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceInstanceIdDetector,
+  serviceNameEnvDetector,
+} from '@opentelemetry/resources';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import type { Target } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Tracing } from '../core/tracing.ts';
+import type { SpanExport } from './export.ts';
+import type { Logger } from './log.ts';
+import { type CallMetrics, callMetrics } from './metrics.ts';
+import { serveMetrics } from './scrape.ts';
+import { carryingTracing, recordingTracing, TraceIds } from './tracing.ts';
+
+export interface TelemetryOptions {
+  readonly serviceName: string;
+  readonly version: string;
+  /** Base address of an OTLP/HTTP collector. Undefined: no spans are recorded. */
+  readonly otlpEndpoint: string | undefined;
+  readonly metricsHost: string;
+  /** 0: any free port. */
+  readonly metricsPort: number;
+  /** The models that have metric labels of their own: those of the configuration and of the catalogue. */
+  readonly knownTargets: readonly Target[];
+  readonly clock: Clock;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** How long `shutdown` may wait for the collector. */
+  readonly flushMs?: number;
+}
+
+export interface Telemetry {
+  readonly tracing: Tracing;
+  readonly metrics: CallMetrics;
+  /** Where metrics are served, as bound: host and port. */
+  readonly metricsAddress: string;
+  /** Sends what is recorded, as far as the time allows, and stops serving metrics. Never rejects. */
+  shutdown(): Promise<void>;
+}
+
+const FLUSH_MS = 3_000;
+
+/**
+ * Starts metrics and, if there is a collector, spans. Nothing global is set, so that several can live in one process.
+ * Rejects if the metrics port cannot be had.
+ */
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { clock, flushMs = FLUSH_MS } = options;
+  const resource = describeService(options);
+  const { metrics, producer } = callMetrics({ known: options.knownTargets, clock });
+  const exporter = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    metricProducers: [producer],
+  });
+  const meterProvider = new MeterProvider({ resource, readers: [exporter] });
+  const server = await serveMetrics(exporter, options.metricsHost, options.metricsPort);
+  const { tracing, spans } = await startTracing(options, resource, meterProvider);
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    await atMost(flushMs, clock, spans?.close());
+    await server.close();
+    await meterProvider.shutdown();
+  };
+  return {
+    tracing,
+    metrics,
+    metricsAddress: server.address,
+    shutdown: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** What the process is called in traces. The standard variables win over the configuration. */
+const describeService = ({ serviceName, version }: TelemetryOptions): Resource =>
+  defaultResource()
+    .merge(resourceFromAttributes({ 'service.name': serviceName, 'service.version': version }))
+    .merge(
+      detectResources({
+        detectors: [serviceInstanceIdDetector, resourceAttributesEnvDetector, serviceNameEnvDetector],
+      }),
+    );
+
+/** The tracing packages cost time and memory at the start, so they are loaded only if spans have somewhere to go. */
+async function startTracing(
+  { otlpEndpoint, version, log }: TelemetryOptions,
+  resource: Resource,
+  meterProvider: MeterProvider,
+): Promise<{ tracing: Tracing; spans?: SpanExport }> {
+  if (otlpEndpoint === undefined) return { tracing: carryingTracing };
+  const { spansAreOff } = await import('./otel-env.ts');
+  if (spansAreOff()) return { tracing: carryingTracing };
+  const { exportSpans } = await import('./export.ts');
+  const ids = new TraceIds();
+  const spans = exportSpans({ endpoint: otlpEndpoint, resource, version, ids, meterProvider, log });
+  return { tracing: recordingTracing(spans.tracer, ids), spans };
+}
+
+/** Waits for the work, but no longer than this. */
+function atMost(ms: number, clock: Clock, work: Promise<void> | undefined): Promise<void> {
+  if (!work) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = clock.after(ms, resolve);
+    void work.then(() => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}

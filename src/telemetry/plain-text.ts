@@ -1,0 +1,62 @@
+import type { Redact } from '../core/redact.ts';
+
+/** How much of a text is worth reading: a bound on the time that masking secrets takes. */
+const MAX_READ = 4096;
+
+/**
+ * Characters that JSON leaves as they are and a terminal may obey: DEL, the C1 controls, line separators, and those
+ * that turn the direction of text.
+ */
+const OBEYED = /[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** Text from elsewhere as a log may have it: no secrets, nothing a terminal obeys, not too long. */
+export function plainText(text: string, redact: Redact, maxCharacters: number): string {
+  // A secret that the cut halves would no longer be known as one, so the word at the cut goes too.
+  const read = text.length > MAX_READ ? text.slice(0, MAX_READ).replace(/\S+$/, '') : text;
+  const masked = redact(read).replace(OBEYED, escaped);
+  return masked.length > maxCharacters ? `${masked.slice(0, maxCharacters - 3)}...` : masked;
+}
+
+/** What the log says of an Error. */
+export interface LoggedError {
+  readonly name: string;
+  readonly code?: string;
+  readonly message: string;
+  /** Where it was made, innermost first. */
+  readonly stack?: readonly string[];
+}
+
+const MAX_NAME = 64;
+const MAX_MESSAGE = 300;
+const MAX_FRAMES = 12;
+const MAX_FRAME = 200;
+
+/**
+ * An error for the log. What its message quotes is left out, since runtimes quote what they worked on: JSON.parse, for
+ * one, repeats some of the text. For the same reason the stack is its frames alone, without the message they begin with.
+ */
+export function loggedError(thrown: unknown, redact: Redact, withStack: boolean): LoggedError {
+  if (!(thrown instanceof Error)) return { name: typeof thrown, message: '' };
+  const { name, message, stack } = thrown;
+  const code = 'code' in thrown && ['string', 'number'].includes(typeof thrown.code) ? String(thrown.code) : '';
+  return {
+    name: plainText(String(name), redact, MAX_NAME),
+    ...(code && { code: plainText(code, redact, MAX_NAME) }),
+    message: plainText(unquoted(String(message)), redact, MAX_MESSAGE),
+    ...(withStack && stack ? { stack: frames(stack, message, redact) } : {}),
+  };
+}
+
+/** From the first quotation mark to the last. */
+const unquoted = (message: string): string => message.replace(/["'`][\s\S]*["'`]/, '(...)');
+
+function frames(stack: string, message: string, redact: Redact): readonly string[] {
+  const begin = stack.indexOf(message);
+  if (begin < 0) return [];
+  const lines = stack.slice(begin + message.length).split('\n', MAX_FRAMES + 1);
+  return lines
+    .filter((line) => /^\s+at /.test(line))
+    .map((line) => plainText(line.trim().slice('at '.length), redact, MAX_FRAME));
+}

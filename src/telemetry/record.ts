@@ -1,0 +1,131 @@
+import { type CallContext, FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
+import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
+import type { Target } from '../core/call.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { Redact } from '../core/redact.ts';
+import type { CallLine, Log, LogLevel } from './log.ts';
+import type { CallMetrics } from './metrics.ts';
+import { loggedError, plainText } from './plain-text.ts';
+import { statusName } from './status.ts';
+
+/** What there is to tell of a call that is over, or of one that was refused. Times are by the clock. */
+export interface CallOutcome {
+  readonly callId: string;
+  readonly context: CallContext;
+  /** The caller's name. */
+  readonly caller: string;
+  /** The method's full name, for example "antiphon.v1.LlmService/Complete". */
+  readonly method: string;
+  /** Undefined: it was refused before it had one. */
+  readonly target: Target | undefined;
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** When the first content of a streaming call came. */
+  readonly firstTokenAtMs?: number | undefined;
+  /** Time spent with providers. */
+  readonly upstreamMs?: number | undefined;
+  readonly usage?: Usage | undefined;
+  readonly finishReason?: FinishReason | undefined;
+  /** Undefined: it succeeded. */
+  readonly error?: GatewayError | undefined;
+  readonly warnings: number;
+  readonly attempts: number;
+  readonly requestType: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface RecorderParts {
+  readonly metrics: Pick<CallMetrics, 'finished'>;
+  readonly log: Pick<Log, 'callLine'>;
+  readonly redact: Redact;
+}
+
+/**
+ * Makes the one function that keeps the record of calls, refused ones too: it counts the call and writes its one line.
+ * Content and the provider's own words are never in it.
+ */
+export const recorder =
+  ({ metrics, log, redact }: RecorderParts) =>
+  (outcome: CallOutcome): void => {
+    const { target, error, usage, startedMs, endedMs, firstTokenAtMs, upstreamMs = 0 } = outcome;
+    const durationMs = endedMs - startedMs;
+    const gatewayMs = Math.max(durationMs - upstreamMs, 0);
+    const firstTokenMs = firstTokenAtMs === undefined ? undefined : firstTokenAtMs - startedMs;
+    metrics.finished({ target, error: error?.kind, durationMs, firstTokenMs, gatewayMs, usage });
+    const times = {
+      duration_ms: toMicroseconds(durationMs),
+      ttft_ms: firstTokenMs === undefined ? undefined : toMicroseconds(firstTokenMs),
+      gateway_ms: toMicroseconds(gatewayMs),
+    };
+    log.callLine(levelOf(error), {
+      ...whoAndWhat(outcome, redact),
+      ...howItEnded(outcome, redact),
+      ...times,
+      ...tokens(usage),
+    });
+  };
+
+/** Cancelling and asking for too much are ordinary; what an operator can mend is not. */
+function levelOf(error: GatewayError | undefined): LogLevel {
+  if (!error) return 'info';
+  if (error.kind === 'internal') return 'error';
+  return error.rule.fault === 'caller' ? 'info' : 'warn';
+}
+
+const toMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
+
+const MAX_ID = 128;
+const MAX_MODEL = 256;
+const MAX_REQUEST_TYPE = 64;
+const MAX_LABELS = 16;
+const MAX_LABEL_KEY = 64;
+const MAX_LABEL = 256;
+
+/** Much of this was written by the caller, and a refused request may break every rule about it. */
+function whoAndWhat({ callId, context, target, caller, method, requestType, labels }: CallOutcome, redact: Redact) {
+  const text = (value: string, max: number) => (value === '' ? undefined : plainText(value, redact, max));
+  return {
+    request_id: callId,
+    trace_id: plainText(context.traceId, redact, MAX_ID),
+    source_agent: text(context.sourceAgent, MAX_ID),
+    session_id: text(context.sessionId, MAX_ID),
+    caller: plainText(caller, redact, MAX_ID),
+    method,
+    provider: target?.provider,
+    model: target && text(target.model, MAX_MODEL),
+    request_type: text(requestType, MAX_REQUEST_TYPE),
+    labels: someLabels(labels, redact),
+  };
+}
+
+function someLabels(labels: Readonly<Record<string, string>>, redact: Redact): CallLine['labels'] {
+  const entries = Object.entries(labels).slice(0, MAX_LABELS);
+  if (entries.length === 0) return undefined;
+  return Object.fromEntries(
+    entries.map(([key, value]) => [plainText(key, redact, MAX_LABEL_KEY), plainText(value, redact, MAX_LABEL)]),
+  );
+}
+
+function howItEnded({ error, finishReason, attempts, warnings }: CallOutcome, redact: Redact) {
+  const { upstreamStatus, upstreamCode, upstreamRequestId, cause } = error?.facts ?? {};
+  return {
+    status: statusName(error?.rule.code),
+    error_reason: error && ErrorReason[error.rule.reason],
+    error_cause: cause === undefined ? undefined : loggedError(cause, redact, error?.kind === 'internal'),
+    finish_reason: finishReason ? FinishReason[finishReason].toLowerCase() : undefined,
+    attempts,
+    warnings: warnings || undefined,
+    upstream_status: upstreamStatus,
+    upstream_code: upstreamCode && plainText(upstreamCode, redact, MAX_ID),
+    upstream_request_id: upstreamRequestId && plainText(upstreamRequestId, redact, MAX_ID),
+  };
+}
+
+const tokens = (usage: Usage | undefined) => ({
+  input_tokens: usage && Number(usage.inputTokens),
+  output_tokens: usage && Number(usage.outputTokens),
+  cached_input_tokens: usage && (Number(usage.cachedInputTokens) || undefined),
+  cache_write_tokens: usage && (Number(usage.cacheWriteTokens) || undefined),
+  reasoning_tokens: usage && (Number(usage.reasoningTokens) || undefined),
+  tokens_estimated: usage?.estimated || undefined,
+});
