@@ -108,6 +108,9 @@ abstract class Handler implements Exchange, Dispatcher.DispatchHandler {
     if (!this.cancelled) this.failed(error);
   }
 
+  /** undici wants it; a bare proxy looks at no status. */
+  onResponseStart(): void {}
+
   abstract failed(error: Error): void;
 }
 
@@ -149,7 +152,7 @@ class StreamHandler extends Handler {
     this.#listener = listener;
   }
 
-  onResponseStart(): void {
+  override onResponseStart(): void {
     this.#emit({
       case: 'start',
       value: { $typeName: 'antiphon.v1.Start', id: '', model: '', provider: 'bare', cacheStatus: 0, warnings: [] },

@@ -78,13 +78,20 @@ export class Bench {
 
   /** Has the load process do a job. Rejects if it takes longer than `boundMs`. */
   async load<J extends Job>(job: J, boundMs: number): Promise<ResultOf<J>> {
-    this.#load.send(job);
-    const signal = AbortSignal.timeout(boundMs);
-    const [result] = await Promise.race([
-      once(this.#load, 'message', { signal }),
-      once(this.#load, 'exit', { signal }).then(([code]) => Promise.reject(new Error(`the load ended with ${code}`))),
-    ]);
-    return result;
+    const abort = new AbortController();
+    const fail = () => abort.abort();
+    const timer = setTimeout(fail, boundMs);
+    this.#load.once('exit', fail);
+    try {
+      this.#load.send(job);
+      const [result] = await once(this.#load, 'message', { signal: abort.signal });
+      return result;
+    } catch (error) {
+      throw new Error('the load process did not do its job in time', { cause: error });
+    } finally {
+      clearTimeout(timer);
+      this.#load.off('exit', fail);
+    }
   }
 
   /** When the upstream saw the connection of this model's request close. Undefined if it did not within a second. */

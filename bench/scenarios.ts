@@ -123,11 +123,11 @@ const paced: Scenario = {
     const model = streamModel(pacedSeconds * TOKENS_PER_SECOND, TOKENS_PER_SECOND);
     const samples = sampleRss(subject.pid);
     const loop = { model, concurrency: pacedStreams, seconds: 0, rampMs: 1000 };
-    const { tokens, elapsedMs, cpuUs, errors } = await measured(bench, subject, loop);
+    const { tokens, elapsedMs, p50Ms, cpuUs, errors } = await measured(bench, subject, loop);
     return {
       metrics: {
         pacedCpuUsPerToken: cpuUs / tokens,
-        pacedTokensPerSecond: (tokens / elapsedMs) * 1000,
+        pacedTokensPerSecond: (pacedSeconds * TOKENS_PER_SECOND * 1000) / p50Ms,
         pacedBusy: cpuUs / 1000 / elapsedMs,
         pacedRssMb: samples.end(),
       },

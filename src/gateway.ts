@@ -128,7 +128,11 @@ function providerOf(config: ProviderConfig): Provider | undefined {
 
 /** Which models may be named here. With the mock playing all providers, that is every one's. */
 export function directoryOf(config: Config): Directory {
-  const configured = config.providers.map(({ name, kind, models }) => ({ name, kind, models }));
+  const configured = config.providers.map(({ name, kind, models }) => ({
+    name,
+    kind,
+    models: [...new Set([...models, ...namedAt(name, config)])],
+  }));
   const played = catalogueProviders().filter((kind) => !configured.some(({ name }) => name === kind));
   const others = config.mockEverything ? played.map((kind) => ({ name: kind, kind, models: [] })) : [];
   return directory({
@@ -138,3 +142,9 @@ export function directoryOf(config: Config): Directory {
     allowed: modelPatterns(config.allowedModels),
   });
 }
+
+/** The models that the configuration names with this provider: the default one, and those allowed one by one. */
+const namedAt = (provider: string, { defaultModel, allowedModels }: Config): string[] =>
+  [defaultModel ?? '', ...allowedModels]
+    .filter((name) => name.startsWith(`${provider}/`) && !name.includes('*'))
+    .map((name) => name.slice(provider.length + 1));

@@ -109,7 +109,7 @@ function requestListener(handlers: readonly HttpHandler[], { log, redact }: Door
 
 /** A caller that was answered before it had sent everything is told to stop; HTTP/2 would go on taking it. */
 function stopReadingAfter(request: HttpRequest, response: HttpResponse): void {
-  if (!(request instanceof Http2ServerRequest)) return;
+  if (!(request instanceof Http2ServerRequest)) { response.once('finish', () => { console.log('FIN', request.destroyed, request.complete, request.readableFlowing, request.socket.destroyed, request.socket.isPaused(), request.listenerCount('readable')); request.resume(); setTimeout(() => console.log('later', request.complete, request.readableFlowing, request.socket.isPaused()), 200)}); return; }
   const { stream } = request;
   response.once('finish', () => {
     if (!request.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);

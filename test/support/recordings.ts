@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type JsonObject } from '@bufbuild/protobuf';
 import {
   type CompleteRequest,
   CompleteRequestSchema,
@@ -12,11 +12,14 @@ import {
   type Part,
   PartSchema,
   ReasoningEffort,
+  ReasoningSchema,
   ReasoningTextSchema,
+  ResponseFormatSchema,
   Role,
   type Tool,
   ToolCallSchema,
   ToolChoiceMode,
+  ToolChoiceSchema,
   ToolResultSchema,
   ToolSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
@@ -93,16 +96,18 @@ export function requestFromChatBody(body: unknown, provider = ''): CompleteReque
     .filter(({ type }) => type === undefined || type === 'function')
     .map(({ function: called }) => toolFrom(object(called)));
   const options = Object.fromEntries(Object.entries(chat).filter(([key, value]) => value !== null && !placed.has(key)));
-  return create(CompleteRequestSchema, {
-    ...(tools.length > 0 ? choiceFrom(chat) : {}),
-    ...samplingFrom(chat),
-    ...formatFrom(object(chat.response_format)),
-    ...reasoningFrom(text(chat.reasoning_effort)),
+  const request = create(CompleteRequestSchema, {
     model: text(chat.model),
     messages: array(chat.messages).map((message) => messageFrom(object(message))),
     tools,
     providerOptions: provider === '' ? {} : { [provider]: options as JsonObject },
   });
+  if (tools.length > 0) addChoice(request, chat);
+  addSampling(request, chat);
+  addFormat(request, object(chat.response_format));
+  const effort = ReasoningEffort[text(chat.reasoning_effort).toUpperCase() as keyof typeof ReasoningEffort];
+  if (effort !== undefined) request.reasoning = create(ReasoningSchema, { amount: { case: 'effort', value: effort } });
+  return request;
 }
 
 /** Fields that the contract has a place for, or that decide how many answers come and in what form. */
@@ -204,47 +209,35 @@ const modes: Readonly<Record<string, ToolChoiceMode>> = {
   required: ToolChoiceMode.REQUIRED,
 };
 
-function choiceFrom({
-  tool_choice: wire,
-  parallel_tool_calls: parallel,
-}: Json): MessageInitShape<typeof CompleteRequestSchema> {
+function addChoice(request: CompleteRequest, { tool_choice: wire, parallel_tool_calls: parallel }: Json): void {
   const mode = modes[text(wire)];
   const name = text(object(object(wire).function).name);
-  return {
-    ...(typeof parallel === 'boolean' ? { parallelToolCalls: parallel } : {}),
-    ...(mode === undefined ? {} : { toolChoice: { choice: { case: 'mode', value: mode } } }),
-    ...(name === '' ? {} : { toolChoice: { choice: { case: 'name', value: name } } }),
-  };
+  if (typeof parallel === 'boolean') request.parallelToolCalls = parallel;
+  if (mode !== undefined) request.toolChoice = create(ToolChoiceSchema, { choice: { case: 'mode', value: mode } });
+  if (name !== '') request.toolChoice = create(ToolChoiceSchema, { choice: { case: 'name', value: name } });
 }
 
-function samplingFrom(chat: Json): MessageInitShape<typeof CompleteRequestSchema> {
-  const number = (value: unknown) => (typeof value === 'number' ? value : undefined);
+function addSampling(request: CompleteRequest, chat: Json): void {
   const { temperature, top_p: topP, top_k: topK, seed, stop } = chat;
-  const maxTokens = number(chat.max_completion_tokens) ?? number(chat.max_tokens);
-  return {
-    ...(typeof temperature === 'number' ? { temperature } : {}),
-    ...(typeof topP === 'number' ? { topP } : {}),
-    ...(typeof topK === 'number' ? { topK } : {}),
-    ...(typeof seed === 'number' ? { seed: BigInt(seed) } : {}),
-    ...(maxTokens === undefined ? {} : { maxTokens }),
-    stop: typeof stop === 'string' ? [stop] : array(stop).map(text),
-  };
+  const maxTokens = chat.max_completion_tokens ?? chat.max_tokens;
+  if (typeof temperature === 'number') request.temperature = temperature;
+  if (typeof topP === 'number') request.topP = topP;
+  if (typeof topK === 'number') request.topK = topK;
+  if (typeof seed === 'number') request.seed = BigInt(seed);
+  if (typeof maxTokens === 'number') request.maxTokens = maxTokens;
+  request.stop = typeof stop === 'string' ? [stop] : array(stop).map(text);
 }
 
-function formatFrom(format: Json): MessageInitShape<typeof CompleteRequestSchema> {
-  if (format.type === 'json_object') return { responseFormat: { format: { case: 'jsonObject', value: {} } } };
-  if (format.type !== 'json_schema') return {};
-  const { name, schema, strict, description } = object(format.json_schema);
+function addFormat(request: CompleteRequest, { type, json_schema: wire }: Json): void {
+  if (type === 'json_object')
+    request.responseFormat = create(ResponseFormatSchema, { format: { case: 'jsonObject', value: {} } });
+  if (type !== 'json_schema') return;
+  const { name, schema, strict, description } = object(wire);
   const value = {
     name: text(name) || 'answer',
     schema: jsonText(schema),
     description: text(description),
     ...(typeof strict === 'boolean' ? { strict } : {}),
   };
-  return { responseFormat: { format: { case: 'jsonSchema', value } } };
-}
-
-function reasoningFrom(word: string): MessageInitShape<typeof CompleteRequestSchema> {
-  const effort = ReasoningEffort[word.toUpperCase() as keyof typeof ReasoningEffort];
-  return effort === undefined ? {} : { reasoning: { amount: { case: 'effort', value: effort } } };
+  request.responseFormat = create(ResponseFormatSchema, { format: { case: 'jsonSchema', value } });
 }

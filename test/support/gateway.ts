@@ -1,0 +1,73 @@
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { redactor } from '../../src/core/redact.ts';
+import { type Running, start } from '../../src/start.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+
+export interface TestGateway extends Running {
+  readonly config: Config;
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  /** The log's lines so far, parsed. */
+  lines(): Record<string, unknown>[];
+  /** Everything the log has so far, as text. */
+  logText(): string;
+  /** The metrics page. */
+  metrics(): Promise<string>;
+}
+
+export interface TestGatewayOptions {
+  /** Besides free ports. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The text of the configuration file. */
+  readonly file?: string;
+}
+
+const FREE_PORTS = { ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_METRICS_PORT: '0' };
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
+
+/** A whole gateway in this process, on free ports, configured as a user would. Close it. */
+export async function startGateway({ env = {}, file }: TestGatewayOptions = {}): Promise<TestGateway> {
+  const variables = { ...FREE_PORTS, ...(file === undefined ? {} : { ANTIPHON_CONFIG: 'test.yaml' }), ...env };
+  const config = loadConfig(variables, () => Buffer.from(file ?? ''));
+  let logged = '';
+  const log = createLog({
+    service: 'antiphon',
+    version: '0.0.0',
+    level: 'debug',
+    redact: redactor(config.secrets),
+    clock: systemClock,
+    stream: {
+      write(line) {
+        logged += line;
+      },
+    },
+  });
+  const running = await start(config, log);
+  const { grpc, http, metrics } = running.addresses;
+  return {
+    ...running,
+    config,
+    grpcPort: portOf(grpc),
+    httpPort: portOf(http),
+    lines: () =>
+      logged
+        .trim()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line)),
+    logText: () => logged,
+    metrics: async () => (await fetch(`http://${metrics}/metrics`)).text(),
+  };
+}
+
+/** The environment for one OpenAI-compatible provider, called `test`, with the model `test-model` as its default. */
+export const providerAt = (url: string): Record<string, string> => ({
+  LLM_PROVIDER: 'test',
+  LLM_BASE_URL: url,
+  LLM_API_KEY: 'sk-test-key-of-the-gateway',
+  LLM_DEFAULT_MODEL: 'test-model',
+  ALLOWED_MODELS: 'test/*',
+});
