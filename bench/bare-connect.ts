@@ -45,10 +45,10 @@ async function* streamComplete(request: CompleteRequest, { signal }: HandlerCont
     const batch = queue;
     queue = [];
     for (const message of batch) yield message;
+    if (batch.length > 0) exchange.resume();
     if (failure) throw failure;
     if (queue.length > 0) continue;
     if (over) return;
-    if (batch.length > 0) exchange.resume();
     await new Promise<void>((resolve) => {
       wake = resolve;
     });

@@ -1,5 +1,5 @@
 import type { Problem } from './problem.ts';
-import { ONLY_REFERENCE, substitute, type Variables } from './substitute.ts';
+import { ONLY_REFERENCE, type Substituted, substitute, type Variables } from './substitute.ts';
 import { type Branch, isBranch, type Path, pathText } from './tree.ts';
 
 /** A variable that the file referred to. */
@@ -68,7 +68,7 @@ export function expand(file: Branch, variables: Variables, isSet: (path: Path) =
     for (const variable of result.used) references.push({ variable, path });
     const wrong = literal ? [literal] : substitutionProblems(result, path);
     problems.push(...wrong);
-    if (result.referred) referred.add(pathText(path));
+    referred.add(pathText(path));
     return wrong.length > 0 || (result.referred && result.text === '') ? undefined : result.text;
   };
 
@@ -91,13 +91,21 @@ export function expand(file: Branch, variables: Variables, isSet: (path: Path) =
   return { tree: isBranch(tree) ? tree : {}, referred, references, problems };
 }
 
-function substitutionProblems({ missing, malformed }: ReturnType<typeof substitute>, path: Path): Problem[] {
-  const unset = missing.map((variable) => ({
+/** Only a usual name is repeated: in the place of any other there may be a key, put between the braces by mistake. */
+const USUAL_NAME = /^[A-Z_][A-Z0-9_]{0,63}$/;
+
+function unset(variable: string, path: Path): Problem {
+  const isUsual = USUAL_NAME.test(variable);
+  return {
     path: pathText(path),
-    problem: `needs the variable ${variable}, which is not set`,
-    fix: `Set ${variable}, or write \${${variable}:-default}.`,
-  }));
-  if (!malformed) return unset;
+    problem: isUsual ? `needs the variable ${variable}, which is not set` : 'needs a variable that is not set',
+    fix: isUsual ? `Set ${variable}, or write \${${variable}:-default}.` : `Set it, or write \${VAR:-default}.`,
+  };
+}
+
+function substitutionProblems({ missing, malformed }: Substituted, path: Path): Problem[] {
+  const problems = missing.map((variable) => unset(variable, path));
+  if (!malformed) return problems;
   const fix = `Write \${VAR} or \${VAR:-default}; write $$ for a dollar sign.`;
-  return [...unset, { path: pathText(path), problem: 'has a "${" that begins no reference', fix }];
+  return [...problems, { path: pathText(path), problem: 'has a "${" that begins no reference', fix }];
 }

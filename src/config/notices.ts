@@ -11,14 +11,17 @@ function unusedOfFuture(variables: Variables, config: FileConfig): string[] {
     .map((name) => `${name} is set and not used: this version has no such provider yet.`);
 }
 
+const PREFIX = 'ANTIPHON_';
+
 /** Only names that look like ours: container platforms set others with the same beginning. */
 function misspelt(variables: Variables): string[] {
-  return [...variables.keys()]
-    .filter((name) => name.startsWith('ANTIPHON_') && !variableNames.includes(name))
-    .flatMap((name) => {
-      const meant = similar(name, variableNames);
-      return meant === undefined ? [] : [`${name} is set and not known: did you mean ${meant}?`];
-    });
+  const endings = (names: readonly string[]) =>
+    names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
+  const known = endings(variableNames);
+  return endings([...variables.keys()]).flatMap((name) => {
+    const meant = known.includes(name) ? undefined : similar(name, known);
+    return meant === undefined ? [] : [`${PREFIX}${name} is set and not known: did you mean ${PREFIX}${meant}?`];
+  });
 }
 
 function ineffective(variables: Variables, config: FileConfig): string[] {

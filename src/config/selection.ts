@@ -102,14 +102,25 @@ function allowedByDefault(places: readonly Place[], chosen: string | undefined, 
   return patterns;
 }
 
-/** The default model where none was chosen. The default provider's own, so that nothing goes where nobody sent it. */
-function standIn(places: readonly Place[], allowed: readonly string[], off: readonly string[]): string | undefined {
+/**
+ * The default model where none was chosen: the default provider's own, or the first one that is allowed by name. If the
+ * default provider was chosen, only its own will do: nothing goes where nobody sent it.
+ */
+function standIn(
+  places: readonly Place[],
+  allowed: readonly string[],
+  { config, providers, impliedProvider }: SelectionInput,
+) {
   const [first] = places;
-  const isAllowed = modelPatterns(allowed);
   const id = first && offeredIds(first)[0];
-  if (first && id !== undefined && isAllowed({ provider: first.name, model: id })) return `${first.name}/${id}`;
-  const named = allowed.filter((pattern) => !pattern.includes('*')).map((pattern) => findDefault(pattern, places, off));
-  return named.flatMap((found) => ('model' in found ? [found.model] : []))[0];
+  if (first && id !== undefined && modelPatterns(allowed)({ provider: first.name, model: id }))
+    return `${first.name}/${id}`;
+  const isChosen = (config.models.default_provider ?? impliedProvider) !== undefined;
+  return allowed
+    .filter((pattern) => !pattern.includes('*'))
+    .map((pattern) => findDefault(pattern, places, providers.off))
+    .flatMap((found) => ('model' in found ? [found.model] : []))
+    .find((model) => !isChosen || model.startsWith(`${first?.name}/`));
 }
 
 function explicitDefault(found: Found | undefined, allowed: readonly string[] | undefined, notes: Notes) {
@@ -156,7 +167,7 @@ export function select(input: SelectionInput): Selected {
   const found = name === undefined ? undefined : findDefault(name, places, providers.off);
   const chosen = explicitDefault(found, allowed, notes);
   const allowedModels = allowed ?? allowedByDefault(places, chosen, notes);
-  const defaultModel = chosen ?? standIn(places, allowedModels, providers.off);
+  const defaultModel = chosen ?? standIn(places, allowedModels, input);
   notes.notices.push(...defaultNotices(defaultModel, chosen !== undefined, places));
   return { ...notes, selection: { ...selection, defaultModel, allowedModels } };
 }

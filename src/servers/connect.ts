@@ -5,6 +5,7 @@ import {
   type HandlerContext,
   type ServiceImpl,
 } from '@connectrpc/connect';
+import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
   compressionGzip,
@@ -72,9 +73,12 @@ function nodeHandler(router: ConnectRouter, { log, redact }: DoorTools): HttpHan
   };
 }
 
-function universalRequest(request: HttpRequest, response: HttpResponse) {
+/** Undefined: the request's host is not a host. */
+function universalRequest(request: HttpRequest, response: HttpResponse): UniversalServerRequest | undefined {
   try {
-    return universalRequestFromNodeRequest(request, response, undefined, undefined);
+    const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    // Not its own iterator, which destroys a request that is refused before it was read to the end.
+    return { ...universal, body: request.iterator({ destroyOnReturn: false }) };
   } catch {
     return undefined;
   }

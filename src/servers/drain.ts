@@ -6,8 +6,6 @@ import { type HealthState, ServingStatus } from './health.ts';
 export interface Drainable {
   /** Takes no new connection and tells every client to go. Resolves when the last connection has ended. */
   stop(): Promise<void>;
-  /** Ends the connections that nothing is left on. */
-  closeIdle(): void;
   /** Ends every connection at once. */
   destroyAll(): void;
 }
@@ -44,7 +42,6 @@ export async function drain({ doors, calls, health, clock, delayMs, graceMs }: D
   await within(clock, graceMs, calls.idle());
   calls.abortAll(new GatewayError('shutting_down', 'The gateway is stopping. Try again: another replica can answer.'));
   await within(clock, SETTLE_MS, calls.idle());
-  for (const door of doors) door.closeIdle();
   await within(clock, SETTLE_MS, closed);
   for (const door of doors) door.destroyAll();
   await closed;

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { constants, createServer as createHttp2Server, Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
 import { readFirstBytes } from './first-bytes.ts';
 import { answerJson, type HttpHandler, type HttpRequest, type HttpResponse } from './http-message.ts';
 import { Http2Sessions } from './http2-sessions.ts';
@@ -13,6 +14,8 @@ const FIRST_BYTES_TIMEOUT_MS = 10_000;
 /** For the headers of a request, and for the whole of it. */
 const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 300_000;
+/** For a caller of HTTP/1.1 to finish a request that was already answered. */
+const LINGER_MS = 5_000;
 /** Longer than the idle timeout of usual load balancers (60 s), so that it is they who end a connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** In MB. At Node's default of 10, streams are refused while others on the connection are being uploaded. */
@@ -25,10 +28,8 @@ const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 export interface HttpDoor {
   /** The server to listen with. */
   readonly server: Server;
-  /** Takes no new connection and tells every client to go. */
+  /** Tells every client to go: with GOAWAY, and by closing each connection of HTTP/1.1 once it is idle. */
   stop(): void;
-  /** Ends the connections of HTTP/1.1 that no request is on. */
-  closeIdle(): void;
 }
 
 /** Asks each handler in turn. While `leaving` says so, connections of HTTP/1.1 end with their next answer. */
@@ -38,8 +39,14 @@ export function httpDoor(
   tools: DoorTools,
   leaving: () => boolean,
 ): HttpDoor {
+  let stopped = false;
   const sessions = new Http2Sessions(settings, tools.clock);
-  const listener = requestListener(handlers, tools, leaving);
+  const closeIdle = () => server.closeIdleConnections();
+  const answer = requestListener(handlers, tools, leaving);
+  const listener = (request: HttpRequest, response: HttpResponse) => {
+    response.once('close', () => stopped && setImmediate(closeIdle));
+    answer(request, response);
+  };
   const http2 = createHttp2Server(http2Options(settings), listener);
   http2.on('session', (session) => {
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
@@ -58,10 +65,10 @@ export function httpDoor(
   return {
     server,
     stop() {
-      server.close();
+      stopped = true;
       sessions.closeAll();
+      closeIdle();
     },
-    closeIdle: () => server.closeIdleConnections(),
   };
 }
 
@@ -92,10 +99,10 @@ function takeListener(server: Server): (socket: Socket) => void {
   return (socket) => serve.call(server, socket);
 }
 
-function requestListener(handlers: readonly HttpHandler[], { log, redact }: DoorTools, leaving: () => boolean) {
+function requestListener(handlers: readonly HttpHandler[], { clock, log, redact }: DoorTools, leaving: () => boolean) {
   return (request: HttpRequest, response: HttpResponse): void => {
     try {
-      stopReadingAfter(request, response);
+      dropRest(request, response, clock);
       if (leaving() && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
       const path = request.url?.split('?', 1)[0] ?? '';
       if (handlers.some((handle) => handle(request, response, path))) return;
@@ -107,11 +114,19 @@ function requestListener(handlers: readonly HttpHandler[], { log, redact }: Door
   };
 }
 
-/** A caller that was answered before it had sent everything is told to stop; HTTP/2 would go on taking it. */
-function stopReadingAfter(request: HttpRequest, response: HttpResponse): void {
-  if (!(request instanceof Http2ServerRequest)) { response.once('finish', () => { console.log('FIN', request.destroyed, request.complete, request.readableFlowing, request.socket.destroyed, request.socket.isPaused(), request.listenerCount('readable')); request.resume(); setTimeout(() => console.log('later', request.complete, request.readableFlowing, request.socket.isPaused()), 200)}); return; }
-  const { stream } = request;
+/**
+ * A caller may be answered before it has sent everything. HTTP/2 tells it to stop. HTTP/1.1 cannot, and a connection left
+ * unread would stall, or break before the answer was read: so the rest is read and dropped, for a while.
+ */
+function dropRest(request: HttpRequest, response: HttpResponse, clock: Clock): void {
   response.once('finish', () => {
-    if (!request.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+    if (request.readableEnded) return;
+    request.resume();
+    if (request instanceof Http2ServerRequest) {
+      if (!request.stream.closed) request.stream.close(constants.NGHTTP2_NO_ERROR);
+    } else if (!request.complete) {
+      const timer = clock.after(LINGER_MS, () => request.socket.destroy());
+      request.once('close', () => timer.cancel());
+    }
   });
 }

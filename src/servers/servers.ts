@@ -82,7 +82,6 @@ async function openGrpc(plan: ServersPlan, calls: Calls, health: HealthState): P
     async stop() {
       await Promise.all([close(), door.stop()]);
     },
-    closeIdle: () => undefined,
     destroyAll,
   };
 }
@@ -106,7 +105,6 @@ async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): P
       door.stop();
       await closed;
     },
-    closeIdle: door.closeIdle,
     destroyAll,
   };
 }

@@ -29,12 +29,7 @@ describe('findModel', () => {
       tier: undefined,
       contextWindowTokens: 1_047_576,
       maxOutputTokens: 32_768,
-      abilities: [
-        ModelAbility.IMAGE_INPUT,
-        ModelAbility.DOCUMENT_INPUT,
-        ModelAbility.TOOLS,
-        ModelAbility.JSON_SCHEMA,
-      ],
+      abilities: [ModelAbility.IMAGE_INPUT, ModelAbility.DOCUMENT_INPUT, ModelAbility.TOOLS, ModelAbility.JSON_SCHEMA],
       lifecycle: ModelLifecycle.DEPRECATED,
       retirementDate: '2027-01-14',
       endpoints: ['chat', 'responses'],

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what references in the file look like
 import { describe, expect, it } from 'vitest';
 import { type Env, KEY, load, problemsOf, said } from './loading.ts';
 
@@ -55,6 +56,12 @@ describe('the models', () => {
       { ...LOCAL, ...KEY },
       undefined,
       { defaultModel: undefined, defaultProvider: 'vllm', allowed: ['openai/gpt-6.1-terra'] },
+    ],
+    [
+      'the only model allowed by name, at a provider that is not the first',
+      { ...KEY, ALLOWED_MODELS: 'vllm/*, meta/llama' },
+      FILE,
+      { defaultModel: 'vllm/meta/llama', defaultProvider: 'openai', allowed: ['vllm/*', 'meta/llama'] },
     ],
     [
       'a nameless local server is the default provider',
@@ -140,9 +147,7 @@ describe('a default model', () => {
   });
 
   it('is offered as a fix by name', () => {
-    expect(problemsOf(LOCAL)[0]?.fix).toBe(
-      'Set it, for example to vllm/*, or name a model as LLM_DEFAULT_MODEL.',
-    );
+    expect(problemsOf(LOCAL)[0]?.fix).toBe('Set it, for example to vllm/*, or name a model as LLM_DEFAULT_MODEL.');
   });
 });
 
@@ -192,10 +197,7 @@ describe('what the start says', () => {
     [{ GOOGLE_API_KEY: 'x' }, 'GOOGLE_API_KEY is set and not used: this version has no such provider yet.'],
     [{ OPENROUTER_BASE_URL: 'x' }, 'OPENROUTER_BASE_URL is set and not used: this version has no such provider yet.'],
     [{ LLM_MAX_RETRIES: '3' }, 'LLM_MAX_RETRIES is set and not used: retries come with a later version.'],
-    [
-      { LLM_API_KEY: 'x' },
-      'LLM_API_KEY is set and not used: set LLM_PROVIDER or LLM_BASE_URL to say whose key it is.',
-    ],
+    [{ LLM_API_KEY: 'x' }, 'LLM_API_KEY is set and not used: set LLM_PROVIDER or LLM_BASE_URL to say whose key it is.'],
     [{ ANTIPHON_GRCP_PORT: '1' }, 'ANTIPHON_GRCP_PORT is set and not known: did you mean ANTIPHON_GRPC_PORT?'],
     [
       { ANTIPHON_HOST: '0.0.0.0' },

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what references in the file look like
 import { describe, expect, it } from 'vitest';
 import { providerAddress } from '../../src/config/addresses.ts';
 import { type Env, KEY, load, said } from './loading.ts';
@@ -135,7 +136,10 @@ describe('problems with providers', () => {
     ['api_key: "${K} "', 'providers.p.api_key is written into the file'],
     ['api_key: "${K:-sk-literal}"', 'providers.p.api_key is written into the file'],
     ['api_key: 12345', 'providers.p.api_key is not text'],
-    ['api_key: ${BAD}', 'providers.p.api_key has characters that no key has, such as spaces, quotes or line breaks within it'],
+    [
+      'api_key: ${BAD}',
+      'providers.p.api_key has characters that no key has, such as spaces, quotes or line breaks within it',
+    ],
     ['headers: { x-api-key: literal }', 'providers.p.headers.x-api-key is a credential written into the file'],
     ['headers: { Cookie: a=b }', 'providers.p.headers.Cookie is a credential written into the file'],
     ['headers: { token: "${K:-abc}" }', 'providers.p.headers.token is a credential written into the file'],
@@ -143,7 +147,10 @@ describe('problems with providers', () => {
     ['headers: { Host: x }', 'providers.p.headers.Host is set by the gateway'],
     ['headers: { X-A: a, x-a: b }', 'providers.p.headers.x-a is there twice'],
     ['headers: { "a b": c }', 'providers.p.headers."a b" is not a possible name of a header'],
-    ['headers: { a: "b\\nc: d" }', 'providers.p.headers.a has characters that a header cannot carry, or more than 8,192'],
+    [
+      'headers: { a: "b\\nc: d" }',
+      'providers.p.headers.a has characters that a header cannot carry, or more than 8,192',
+    ],
     ['headers: { a: "${BAD}" }', 'providers.p.headers.a has characters that a header cannot carry, or more than 8,192'],
     ['headers: [a]', 'providers.p.headers is not a mapping'],
     ['models: [a b]', 'providers.p.models[0] is not a model id'],
@@ -177,10 +184,18 @@ describe('problems with providers', () => {
 
   it.each([
     [{ LLM_PROVIDER: 'opnai' }, 'LLM_PROVIDER', 'Did you mean "openai"?'],
-    [{ LLM_PROVIDER: 'anthropic' }, 'LLM_PROVIDER', 'This version has no such provider yet; give its address as LLM_BASE_URL.'],
+    [
+      { LLM_PROVIDER: 'anthropic' },
+      'LLM_PROVIDER',
+      'This version has no such provider yet; give its address as LLM_BASE_URL.',
+    ],
     [{ LLM_PROVIDER: 'openai' }, 'LLM_PROVIDER', 'Set OPENAI_API_KEY, or name another.'],
     [{ LLM_PROVIDER: 'far-away' }, 'LLM_PROVIDER', 'Set LLM_BASE_URL to its address, or list it in the file.'],
-    [{ LLM_PROVIDER: 'mock', USE_MOCK_LLM: 'false', ...KEY }, 'LLM_PROVIDER', 'Leave USE_MOCK_LLM unset, or name another.'],
+    [
+      { LLM_PROVIDER: 'mock', USE_MOCK_LLM: 'false', ...KEY },
+      'LLM_PROVIDER',
+      'Leave USE_MOCK_LLM unset, or name another.',
+    ],
   ])('%j: the provider is not on', (env, path, fix) => {
     expect(problem(env)).toEqual({ path, problem: 'names a provider that is not on', fix });
   });
@@ -189,7 +204,10 @@ describe('problems with providers', () => {
     [{ LLM_PROVIDER: 'My Server', LLM_BASE_URL: LOCAL }, 'LLM_PROVIDER is not a possible name of a provider'],
     [{ LLM_PROVIDER: 'mock', LLM_BASE_URL: LOCAL }, 'LLM_BASE_URL has no effect here'],
     [{ LLM_BASE_URL: 'http://10.0.0.1/v1' }, 'LLM_BASE_URL is plain http to another machine'],
-    [{ OPENAI_API_KEY: 'a b' }, 'OPENAI_API_KEY has characters that no key has, such as spaces, quotes or line breaks within it'],
+    [
+      { OPENAI_API_KEY: 'a b' },
+      'OPENAI_API_KEY has characters that no key has, such as spaces, quotes or line breaks within it',
+    ],
     [{ USE_MOCK_LLM: 'false' }, 'USE_MOCK_LLM is false, and no other provider is on'],
   ])('%j: %s', (env, expected) => {
     expect(said(env)).toEqual([expected]);

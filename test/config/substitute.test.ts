@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what references in the file look like
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { setVariables, substitute } from '../../src/config/substitute.ts';

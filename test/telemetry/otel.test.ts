@@ -147,7 +147,7 @@ describe('spans', () => {
     span.set({ long: 'x'.repeat(5000) });
     span.end();
     await shutdown();
-    expect(receiver.spans[0]?.attributes['long']).toBe('x'.repeat(1024));
+    expect(receiver.spans[0]?.attributes.long).toBe('x'.repeat(1024));
   });
 });
 

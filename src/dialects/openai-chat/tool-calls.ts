@@ -108,8 +108,9 @@ export class ToolCalls {
 
   #findWithoutIndex(id: string, name: string): OpenCall {
     const last = this.#open.at(-1);
-    if (id === '') return last && name === '' ? last : this.#begin();
-    const call = this.#byId.get(id) ?? this.#begin();
+    const unnamed = last?.name === '' ? last : undefined;
+    if (id === '') return unnamed ?? (last && name === '' ? last : this.#begin());
+    const call = this.#byId.get(id) ?? (unnamed?.id === '' ? unnamed : this.#begin());
     this.#byId.set(id, call);
     return call;
   }

@@ -1,0 +1,225 @@
+import { create } from '@bufbuild/protobuf';
+import { afterEach, describe, expect, it } from 'vitest';
+import { UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
+import type { Target } from '../../src/core/call.ts';
+import { errorKinds } from '../../src/core/errors.ts';
+import { type CallMeasure, callMetrics } from '../../src/telemetry/metrics.ts';
+import { startTelemetry, type Telemetry } from '../../src/telemetry/otel.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+
+const LUNA: Target = { provider: 'openai', model: 'gpt-6-luna' };
+const NOVA: Target = { provider: 'local', model: 'nova' };
+
+const open: Telemetry[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((telemetry) => telemetry.shutdown()));
+});
+
+async function start(knownTargets: readonly Target[] = [LUNA, NOVA]): Promise<Telemetry> {
+  const telemetry = await startTelemetry({
+    serviceName: 'antiphon',
+    version: '1.2.3',
+    otlpEndpoint: undefined,
+    metricsHost: '127.0.0.1',
+    metricsPort: 0,
+    knownTargets,
+    clock: fakeClock(),
+    log: { info: () => undefined, warn: () => undefined },
+  });
+  open.push(telemetry);
+  return telemetry;
+}
+
+/** What a scrape gives: each sample by its name and labels, as they are written. */
+async function scrape({ metricsAddress }: Telemetry): Promise<ReadonlyMap<string, number>> {
+  const text = await (await fetch(`http://${metricsAddress}/metrics`)).text();
+  const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(samples.map((line) => [line.replace(/ \S+$/, ''), Number(line.split(' ').at(-1))]));
+}
+
+const measure = (values: Partial<CallMeasure> = {}): CallMeasure => ({
+  target: LUNA,
+  error: undefined,
+  durationMs: 500,
+  firstTokenMs: undefined,
+  gatewayMs: 0.2,
+  usage: undefined,
+  ...values,
+});
+
+const usage = create(UsageSchema, {
+  inputTokens: 100n,
+  outputTokens: 50n,
+  totalTokens: 150n,
+  cachedInputTokens: 30n,
+  cacheWriteTokens: 20n,
+  reasoningTokens: 10n,
+});
+
+const OF = 'provider="openai",model="gpt-6-luna"';
+
+describe('a scrape', () => {
+  it('has exactly these metrics, before anything happened', async () => {
+    const telemetry = await start();
+    const text = await (await fetch(`http://${telemetry.metricsAddress}/metrics`)).text();
+    const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
+    expect(types).toEqual([
+      'target_info gauge',
+      'llm_requests_total counter',
+      'llm_request_duration_seconds histogram',
+      'llm_time_to_first_token_seconds histogram',
+      'llm_gateway_overhead_seconds histogram',
+      'llm_tokens_total counter',
+      'llm_errors_total counter',
+      'llm_active_requests gauge',
+      'llm_governance_violations_total counter',
+      'llm_metrics_overflow_total counter',
+      'process_cpu_seconds_total counter',
+      'process_resident_memory_bytes gauge',
+      'process_start_time_seconds gauge',
+      'nodejs_eventloop_utilization gauge',
+    ]);
+    expect(text).toMatch(/^target_info\{.*service_name="antiphon".*\} 1$/m);
+  });
+
+  it('says what a call was', async () => {
+    const telemetry = await start();
+    telemetry.metrics.finished(measure({ durationMs: 500, firstTokenMs: 30, gatewayMs: 0.2, usage }));
+    const samples = await scrape(telemetry);
+    expect(samples.get(`llm_requests_total{${OF},status="OK"}`)).toBe(1);
+    expect(samples.get(`llm_request_duration_seconds_count{${OF},status="OK"}`)).toBe(1);
+    expect(samples.get(`llm_request_duration_seconds_sum{${OF},status="OK"}`)).toBe(0.5);
+    expect(samples.get(`llm_time_to_first_token_seconds_sum{${OF}}`)).toBe(0.03);
+    expect(samples.get(`llm_gateway_overhead_seconds_sum{${OF}}`)).toBe(0.0002);
+    const tokens = ['input', 'output', 'cached_input', 'cache_write', 'reasoning'].map((type) =>
+      samples.get(`llm_tokens_total{${OF},token_type="${type}"}`),
+    );
+    expect(tokens).toEqual([100, 50, 30, 20, 10]);
+    expect([...samples.keys()].filter((name) => name.startsWith('llm_errors'))).toEqual([]);
+  });
+
+  it('says why a call failed', async () => {
+    const telemetry = await start();
+    telemetry.metrics.finished(measure({ error: 'upstream_rate_limited' }));
+    telemetry.metrics.finished(measure({ error: 'upstream_rate_limited' }));
+    telemetry.metrics.finished(measure({ error: 'model_not_allowed' }));
+    const samples = await scrape(telemetry);
+    expect(samples.get(`llm_requests_total{${OF},status="RESOURCE_EXHAUSTED"}`)).toBe(2);
+    expect(samples.get(`llm_request_duration_seconds_count{${OF},status="PERMISSION_DENIED"}`)).toBe(1);
+    expect(samples.get(`llm_errors_total{${OF},error_type="upstream_rate_limited"}`)).toBe(2);
+    expect(samples.get(`llm_governance_violations_total{${OF},reason="model_not_allowed"}`)).toBe(1);
+    expect(samples.has(`llm_time_to_first_token_seconds_count{${OF}}`)).toBe(false);
+  });
+
+  it('says how many calls are with a provider, from the start', async () => {
+    const telemetry = await start();
+    expect((await scrape(telemetry)).get('llm_active_requests{provider="openai"}')).toBe(0);
+    telemetry.metrics.started('openai');
+    telemetry.metrics.started('openai');
+    telemetry.metrics.started('made-up');
+    telemetry.metrics.ended('openai');
+    const samples = await scrape(telemetry);
+    expect(samples.get('llm_active_requests{provider="openai"}')).toBe(1);
+    expect(samples.get('llm_active_requests{provider="local"}')).toBe(0);
+    expect(samples.get('llm_active_requests{provider="other"}')).toBe(1);
+  });
+
+  it('says what the process uses', async () => {
+    const samples = await scrape(await start());
+    expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(1e6);
+    expect(samples.get('process_cpu_seconds_total')).toBeGreaterThan(0);
+    expect(samples.get('process_start_time_seconds')).toBe(1_700_000_001);
+    expect(samples.get('nodejs_eventloop_utilization')).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('buckets', () => {
+  const buckets = async (name: string, values: Partial<CallMeasure>, labels: string) => {
+    const telemetry = await start();
+    telemetry.metrics.finished(measure(values));
+    const samples = await scrape(telemetry);
+    const prefix = `${name}_bucket{${labels},le="`;
+    const found = [...samples].filter(([key]) => key.startsWith(prefix));
+    return found.map(([key, count]) => [key.slice(prefix.length, -2), count] as const);
+  };
+  const durations = '0.01 0.02 0.04 0.08 0.16 0.32 0.64 1.28 2.56 5.12 10.24 20.48 40.96 81.92 +Inf'.split(' ');
+  const overheads = '0.00005 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 +Inf';
+
+  const table: [string, Partial<CallMeasure>, string, readonly string[], string][] = [
+    ['llm_request_duration_seconds', { durationMs: 80 }, `${OF},status="OK"`, durations, '0.08'],
+    ['llm_request_duration_seconds', { durationMs: 80.1 }, `${OF},status="OK"`, durations, '0.16'],
+    ['llm_request_duration_seconds', { durationMs: 1e6 }, `${OF},status="OK"`, durations, '+Inf'],
+    ['llm_time_to_first_token_seconds', { firstTokenMs: 0 }, OF, durations, '0.01'],
+    ['llm_gateway_overhead_seconds', { gatewayMs: 0.06 }, OF, overheads.split(' '), '0.0001'],
+    ['llm_gateway_overhead_seconds', { gatewayMs: -1 }, OF, overheads.split(' '), '0.00005'],
+  ];
+  it.each(table)('%s of %j', async (name, values, labels, bounds, first) => {
+    const found = await buckets(name, values, labels);
+    expect(found.map(([bound]) => Number(bound === '+Inf' ? 'Infinity' : bound))).toEqual(
+      bounds.map((bound) => Number(bound === '+Inf' ? 'Infinity' : bound)),
+    );
+    expect(found.filter(([, count]) => count === 1).map(([bound]) => bound)[0]).toBe(
+      first === '0.00005' ? '0.00005' : first,
+    );
+  });
+});
+
+describe('labels are closed', () => {
+  const table: [string, Target | undefined, string][] = [
+    ['a known model', LUNA, OF],
+    ['a model that is not known', { provider: 'openai', model: 'made-up' }, 'provider="openai",model="other"'],
+    ["another provider's model", { provider: 'local', model: 'gpt-6-luna' }, 'provider="local",model="other"'],
+    ['a provider that is not known', { provider: 'made-up', model: 'gpt-6-luna' }, 'provider="other",model="other"'],
+    ['a name that every object has', { provider: 'constructor', model: '__proto__' }, 'provider="other",model="other"'],
+    ['no target', undefined, 'provider="none",model="none"'],
+  ];
+  it.each(table)('%s', async (_, target, labels) => {
+    const telemetry = await start();
+    telemetry.metrics.finished(measure({ target }));
+    const names = [...(await scrape(telemetry)).keys()].filter((name) => name.startsWith('llm_requests_total'));
+    expect(names).toEqual([`llm_requests_total{${labels},status="OK"}`]);
+  });
+
+  it('however many names callers make up', async () => {
+    const telemetry = await start();
+    for (let i = 0; i < 2000; i++) {
+      telemetry.metrics.finished(measure({ target: { provider: 'openai', model: `m${i}` } }));
+      telemetry.metrics.finished(measure({ target: { provider: `p${i}`, model: 'm' } }));
+    }
+    const samples = await scrape(telemetry);
+    const requests = [...samples].filter(([name]) => name.startsWith('llm_requests_total'));
+    expect(requests.map(([, count]) => count)).toEqual([2000, 2000]);
+  });
+
+  it('each series is there once, whatever happens', async () => {
+    const telemetry = await start();
+    for (let round = 0; round < 2; round++) {
+      for (const error of [undefined, ...errorKinds])
+        telemetry.metrics.finished(measure({ error, usage, firstTokenMs: 1 }));
+    }
+    const text = await (await fetch(`http://${telemetry.metricsAddress}/metrics`)).text();
+    const names = text
+      .split('\n')
+      .filter((line) => line.startsWith('llm_'))
+      .map((line) => line.replace(/ \S+$/, ''));
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => name.startsWith('llm_errors_total'))).toHaveLength(errorKinds.length);
+  });
+
+  it('and known models beyond the cap are other, and counted', async () => {
+    const known = ['a', 'b', 'c'].map((model) => ({ provider: 'p', model }));
+    const { metrics, producer } = callMetrics({ known, clock: fakeClock(), maxModels: 2 });
+    for (const target of [...known, ...known]) metrics.finished(measure({ target }));
+    const { resourceMetrics } = await producer.collect();
+    const points = (name: string) =>
+      resourceMetrics.scopeMetrics[0]?.metrics
+        .find(({ descriptor }) => descriptor.name === name)
+        ?.dataPoints.map(({ attributes, value }) => [attributes['model'], value]);
+    expect(points('llm_requests_total')).toEqual([
+      ['a', 2],
+      ['b', 2],
+      ['other', 2],
+    ]);
+    expect(points('llm_metrics_overflow_total')).toEqual([[undefined, 2]]);
+  });
+});
