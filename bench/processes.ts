@@ -34,11 +34,26 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 export function start(script: string, { nodeOptions = [], args = [], env = {} }: StartOptions = {}): ChildProcess {
   const child = spawn(process.execPath, [...nodeOptions, script, ...args], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   children.add(child);
-  child.on('exit', () => children.delete(child));
+  const lastWords = keepTail(child);
+  child.on('exit', (code) => {
+    children.delete(child);
+    if (code) process.stderr.write(`${script} ended with ${code}\n${lastWords()}\n`);
+  });
   return child;
+}
+
+const TAIL_CHARACTERS = 4_000;
+
+/** Reads what a process says on stderr, and keeps the end of it. */
+function keepTail({ stderr }: ChildProcess): () => string {
+  let tail = '';
+  stderr?.on('data', (bytes: Buffer) => {
+    tail = (tail + bytes.toString()).slice(-TAIL_CHARACTERS);
+  });
+  return () => tail;
 }
 
 /** As `start`, and waits until it says on stdout that it listens. What it says later is read and forgotten. */

@@ -135,10 +135,12 @@ export function directoryOf(config: Config): Directory {
   }));
   const played = catalogueProviders().filter((kind) => !configured.some(({ name }) => name === kind));
   const others = config.mockEverything ? played.map((kind) => ({ name: kind, kind, models: [] })) : [];
+  // The mock takes any id, so that by default it would hide every mistake in a model's name.
+  const real = config.providers.some(({ name, kind }) => name === config.defaultProvider && kind !== 'mock');
   return directory({
     providers: [...configured, ...others],
     defaultModel: config.defaultModel,
-    defaultProvider: config.defaultProvider,
+    defaultProvider: real ? config.defaultProvider : undefined,
     allowed: modelPatterns(config.allowedModels),
   });
 }

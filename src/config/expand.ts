@@ -68,7 +68,7 @@ export function expand(file: Branch, variables: Variables, isSet: (path: Path) =
     for (const variable of result.used) references.push({ variable, path });
     const wrong = literal ? [literal] : substitutionProblems(result, path);
     problems.push(...wrong);
-    referred.add(pathText(path));
+    if (result.referred) referred.add(pathText(path));
     return wrong.length > 0 || (result.referred && result.text === '') ? undefined : result.text;
   };
 

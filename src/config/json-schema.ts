@@ -30,8 +30,12 @@ function withReferences(node: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
+/** A list of plain values over several lines, which the formatter wants on one. */
+const SHORT_LIST = /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g;
+
 /** The JSON Schema of the configuration file, for editors, as the text of `config.schema.json`. */
 export function configJsonSchema(): string {
   const schema = z.toJSONSchema(fileSchema, { io: 'input' });
-  return `${JSON.stringify(withReferences(schema), null, 2)}\n`;
+  const text = JSON.stringify(withReferences(schema), null, 2);
+  return `${text.replace(SHORT_LIST, (_, items: string) => `[${items.replace(/\n\s+/g, ' ')}]`)}\n`;
 }

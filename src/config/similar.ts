@@ -1,9 +1,6 @@
 /** More letters apart than this, two names are not a typing error apart. */
 const FURTHEST = 2;
 
-/** Longer names than this are not compared: no name of ours is. */
-const LONGEST = 64;
-
 /** How many letters to insert, remove or replace to make one of the other. */
 function distance(a: string, b: string): number {
   let above = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -22,7 +19,6 @@ const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 /** The one of `known` that was probably meant by `name`: "baseUrl" for "base_url", or a typing error. */
 export function similar(name: string, known: readonly string[]): string | undefined {
-  if (name.length > LONGEST) return undefined;
   const written = plain(name);
   const near = known
     .map((candidate) => ({ candidate, apart: distance(written, plain(candidate)) }))

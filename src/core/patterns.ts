@@ -5,28 +5,20 @@ export type ModelMatcher = (target: Target) => boolean;
 
 type Matches = (text: string) => boolean;
 
-/** Looks for the pieces between two stars one after the other; the first place each is found at is good enough. */
-function containsInOrder(text: string, pieces: readonly string[], from: number, to: number): boolean {
-  let at = from;
-  for (const piece of pieces) {
-    const found = text.indexOf(piece, at);
-    if (found < 0 || found + piece.length > to) return false;
-    at = found + piece.length;
-  }
-  return at <= to;
-}
-
 /** No regular expression is made of a pattern, so that no pattern can take long. */
 function glob(pattern: string): Matches {
   const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop() ?? '';
-  const middle = rest.filter((piece) => piece !== '');
-  const fixed = first.length + last.length;
-  return (text) =>
-    text.length >= fixed &&
-    text.startsWith(first) &&
-    text.endsWith(last) &&
-    containsInOrder(text, middle, first.length, text.length - last.length);
+  return (text) => {
+    if (!text.startsWith(first) || !text.endsWith(last)) return false;
+    let at = first.length;
+    for (const piece of rest) {
+      const found = text.indexOf(piece, at);
+      if (found < 0) return false;
+      at = found + piece.length;
+    }
+    return at <= text.length - last.length;
+  };
 }
 
 /**

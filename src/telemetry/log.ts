@@ -75,7 +75,8 @@ const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
 /** Makes the log of the process. Its lines go to the standard output, without anyone waiting for them. */
 export function createLog({ service, version, level, redact, clock, stream }: LogOptions): Log {
-  const output = stream ? { stream, close: () => undefined } : standardOutput();
+  const dropped = (lines: number) => logger.warn({ lines }, 'log lines were dropped: nobody reads them fast enough');
+  const output = stream ? { stream, close: () => undefined } : standardOutput(dropped);
   const logger = pino(
     {
       level,
@@ -114,8 +115,17 @@ function masked(value: unknown, redact: Redact, depth: number): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, masked(inner, redact, depth - 1)]));
 }
 
-function standardOutput(): { stream: DestinationStream; close: () => void } {
+/** Tells how many lines were dropped as soon as there is room again. */
+function standardOutput(onDropped: (lines: number) => void): { stream: DestinationStream; close: () => void } {
   const stream = fileDestination({ dest: 1, sync: false, maxLength: MAX_BUFFERED_BYTES });
+  let dropped = 0;
+  stream.on('drop', () => {
+    dropped++;
+  });
+  stream.on('drain', () => {
+    if (dropped > 0) onDropped(dropped);
+    dropped = 0;
+  });
   return {
     stream,
     close() {

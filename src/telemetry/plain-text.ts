@@ -13,11 +13,13 @@ const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16
 
 /** Text from elsewhere as a log may have it: no secrets, nothing a terminal obeys, not too long. */
 export function plainText(text: string, redact: Redact, maxCharacters: number): string {
-  // A secret that the cut halves would no longer be known as one, so the word at the cut goes too.
-  const read = text.length > MAX_READ ? text.slice(0, MAX_READ).replace(/\S+$/, '') : text;
-  const masked = redact(read).replace(OBEYED, escaped);
-  return masked.length > maxCharacters ? `${masked.slice(0, maxCharacters - 3)}...` : masked;
+  const cut = text.length > MAX_READ;
+  const masked = redact(cut ? wholeWords(text) : text).replace(OBEYED, escaped);
+  return cut || masked.length > maxCharacters ? `${masked.slice(0, maxCharacters - 3)}...` : masked;
 }
+
+/** A secret that a cut halves would no longer be known as one, so the word at the cut goes too. */
+const wholeWords = (text: string): string => /^[\s\S]*\s/.exec(text.slice(0, MAX_READ))?.[0] ?? '';
 
 /** What the log says of an Error. */
 export interface LoggedError {

@@ -91,6 +91,15 @@ providers:
     expect(load({ ALLOWED_MODELS: '*', ...env }, file).notices).toContain('The provider eu is off: it has no api_key.');
   });
 
+  it('keeps LLM_BASE_URL for LLM_PROVIDER, even if there is a provider called llm', () => {
+    const file = 'providers: { llm: { base_url: "https://llm.example" } }';
+    const env = { LLM_PROVIDER: 'other', LLM_BASE_URL: LOCAL };
+    expect(summary(env, file)).toEqual([
+      ['llm', 'openai_compatible', 'https://llm.example/', undefined],
+      ['other', 'openai_compatible', LOCAL, undefined],
+    ]);
+  });
+
   it('does not look at a reference that a variable has replaced', () => {
     const file = 'providers:\n  openai:\n    api_key: ${NOT_SET}\n';
     expect(on(KEY, file)[0]?.apiKey).toBe(KEY.OPENAI_API_KEY);

@@ -222,7 +222,8 @@ describe.each(Object.keys(ways))('%s', (way) => {
     const { error } = await client.unary(complete, {}, { timeoutMs: 150 });
     expect(error).toMatchObject({ code: 4 });
     await until(() => doors.activeCalls() === 0);
-    expect(seen?.signal.reason).toMatchObject({ kind: 'deadline_exceeded' });
+    // The caller's own timer may run out first; wire.test.ts has one without a timer.
+    expect(seen?.signal.reason).toMatchObject({ kind: expect.stringMatching(/^(deadline_exceeded|cancelled)$/) });
     expect((seen?.deadlineMs ?? 0) - (seen?.receivedMs ?? 0)).toSatisfy((ms: number) => ms > 50 && ms <= 151);
   });
 
