@@ -51,8 +51,11 @@ export class Bench {
     return { protocol: 'direct', address: this.#upstream.addresses.http ?? '', modelPrefix: '' };
   }
 
-  async startBare(door: Door): Promise<Subject> {
-    const bare = await startListening(script(`bare-${door}.ts`), { args: [`http://${this.direct.address}`] });
+  async startBare(door: Door, profile: boolean): Promise<Subject> {
+    const bare = await startListening(script(`bare-${door}.ts`), {
+      args: [`http://${this.direct.address}`],
+      nodeOptions: profile ? profileInto(`bare-${door}`) : [],
+    });
     return subject('bare', door, bare);
   }
 
@@ -60,7 +63,7 @@ export class Bench {
   async startGateway(door: Door, profile: boolean): Promise<Subject> {
     const gateway = await startListening(script('../src/cli.js'), {
       args: ['serve'],
-      nodeOptions: profile ? ['--cpu-prof', `--cpu-prof-dir=${profileDir()}`] : [],
+      nodeOptions: profile ? profileInto(`gateway-${door}`) : [],
       env: {
         LLM_PROVIDER: 'bench',
         LLM_BASE_URL: `http://${this.direct.address}/v1`,
@@ -117,8 +120,9 @@ function subject(name: Subject['name'], door: Door, server: Listening): Subject 
   };
 }
 
-function profileDir(): string {
-  const dir = `${OUT_DIR}profiles`;
+/** Options of Node that make it write a CPU profile when it ends. */
+function profileInto(folder: string): string[] {
+  const dir = `${OUT_DIR}profiles/${folder}`;
   mkdirSync(dir, { recursive: true });
-  return dir;
+  return ['--cpu-prof', `--cpu-prof-dir=${dir}`];
 }

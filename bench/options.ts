@@ -6,7 +6,7 @@ export interface Options {
   readonly doors: readonly Door[];
   readonly scenarioNames: readonly string[];
   readonly scale: Scale;
-  /** Have the gateway write a CPU profile. */
+  /** Have both servers write a CPU profile. */
   readonly profile: boolean;
   /** Put the table into docs/performance.md. */
   readonly write: boolean;
@@ -21,7 +21,7 @@ export const USAGE = `npm run bench -- [options]
   --quick             a short run that shows the bench works; its figures mean little
   --door <name>       grpc or connect; both if not given
   --scenario <names>  some of ${scenarios.map(({ name }) => name).join(',')}; all if not given
-  --profile           the gateway writes a CPU profile to bench/out/profiles
+  --profile           both servers write a CPU profile into bench/out/profiles
   --write             put the tables into docs/performance.md
   --name <name>       the result is bench/out/<name>.json; "latest" if not given`;
 

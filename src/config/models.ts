@@ -11,13 +11,18 @@ export type Found = { readonly model: string } | { readonly problem: string; rea
 
 const has = ({ kind, models }: Place, id: string) => models.includes(id) || findModel(kind, id) !== undefined;
 
-const standardIds = (kind: string) =>
-  modelsOf(kind).flatMap(({ id, tier }) => (tier === ModelTier.STANDARD ? [id] : []));
+/** The model of each tier, that of the standard one first. */
+const tierIds = (kind: string): string[] =>
+  modelsOf(kind)
+    .filter(({ tier }) => tier !== undefined)
+    .sort((a, b) => Number(b.tier === ModelTier.STANDARD) - Number(a.tier === ModelTier.STANDARD))
+    .map(({ id }) => id);
 
-/** The ids a provider offers where nobody chose: its default tier, and those that the configuration names. */
-export const offeredIds = ({ kind, models }: Place): readonly string[] => [
-  ...new Set([...standardIds(kind), ...models]),
-];
+/**
+ * The ids a provider offers where nobody chose: the model of each tier, and those that the configuration names. The
+ * first is the default.
+ */
+export const offeredIds = ({ kind, models }: Place): readonly string[] => [...new Set([...tierIds(kind), ...models])];
 
 /** Whether a provider of this name exists, though it is not on. */
 export const isKnownProvider = (name: string, off: readonly string[]): boolean =>

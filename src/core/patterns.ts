@@ -21,16 +21,23 @@ function glob(pattern: string): Matches {
   };
 }
 
+/** Makes a test of whole texts from patterns. */
+function anyOf(patterns: readonly string[]): Matches {
+  const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')));
+  const globs = patterns.filter((pattern) => pattern.includes('*')).map(glob);
+  return (text) => exact.has(text) || globs.some((match) => match(text));
+}
+
 /**
  * Makes a matcher from patterns such as "gpt-5", "openai/gpt-5", "openai/*" and "*".
  *
  * "*" stands for any text, also none and also with "/" in it; all else stands for itself, in the same case. A pattern
- * matches a model if it matches the whole of "provider/id" or the whole of "id". Ids may have a "/" themselves, so
- * "vendor/*" also matches the ids that begin with "vendor/" at any provider. No patterns match nothing.
+ * with "/" is held against the whole of "provider/id", one without against the id alone. So what is allowed of one
+ * provider is not allowed of another that offers it under the same name: "openai/*" is not "openrouter/openai/gpt-5",
+ * and an id with "/" needs its provider before it. No patterns match nothing.
  */
 export function modelPatterns(patterns: readonly string[]): ModelMatcher {
-  const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')));
-  const globs = patterns.filter((pattern) => pattern.includes('*')).map(glob);
-  const matches: Matches = (text) => exact.has(text) || globs.some((match) => match(text));
-  return ({ provider, model }) => matches(`${provider}/${model}`) || matches(model);
+  const named = anyOf(patterns.filter((pattern) => pattern.includes('/')));
+  const bare = anyOf(patterns.filter((pattern) => !pattern.includes('/')));
+  return ({ provider, model }) => named(`${provider}/${model}`) || bare(model);
 }

@@ -36,7 +36,7 @@ const SETTLE_MS = 1_000;
  */
 export async function drain({ doors, calls, health, clock, delayMs, graceMs }: DrainPlan): Promise<void> {
   health.setAll(ServingStatus.NOT_SERVING);
-  await sleep(clock, delayMs);
+  if (delayMs > 0) await sleep(clock, delayMs);
   const closed = Promise.all(doors.map((door) => door.stop()));
   health.close();
   await within(clock, graceMs, calls.idle());

@@ -14,6 +14,8 @@ const FIRST_BYTES_TIMEOUT_MS = 10_000;
 /** For the headers of a request, and for the whole of it. */
 const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 300_000;
+/** How often these two are looked at. */
+const CHECKING_INTERVAL_MS = 5_000;
 /** For a caller of HTTP/1.1 to finish a request that was already answered. */
 const LINGER_MS = 5_000;
 /** Longer than the idle timeout of usual load balancers (60 s), so that it is they who end a connection. */
@@ -23,6 +25,17 @@ const MAX_SESSION_MEMORY_MB = 256;
 /** Node's default of 64 KiB would let a long request wait for the peer's acknowledgement every 64 KiB. */
 const STREAM_WINDOW_BYTES = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** What node:http allows a connection. Times in milliseconds, sizes in bytes. */
+export const http1Limits = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+};
+
+export type Http1Limits = typeof http1Limits;
 
 /** One server for HTTP/1.1 and cleartext HTTP/2. */
 export interface HttpDoor {
@@ -38,6 +51,7 @@ export function httpDoor(
   handlers: readonly HttpHandler[],
   tools: DoorTools,
   leaving: () => boolean,
+  limits: Http1Limits = http1Limits,
 ): HttpDoor {
   let stopped = false;
   const sessions = new Http2Sessions(settings, tools.clock);
@@ -52,7 +66,7 @@ export function httpDoor(
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     sessions.add(session);
   });
-  const server = createServer(HTTP1_OPTIONS, listener);
+  const server = createServer(limits, listener);
   const serveHttp1 = takeListener(server);
   server.on('connection', (socket: Socket) =>
     readFirstBytes(socket, tools.clock, FIRST_BYTES_TIMEOUT_MS, (speaks) => {
@@ -71,13 +85,6 @@ export function httpDoor(
     },
   };
 }
-
-const HTTP1_OPTIONS = {
-  maxHeaderSize: MAX_HEADER_BYTES,
-  headersTimeout: HEADERS_TIMEOUT_MS,
-  requestTimeout: REQUEST_TIMEOUT_MS,
-  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-};
 
 const http2Options = ({ maxConcurrentStreams }: DoorSettings) => ({
   maxSessionMemory: MAX_SESSION_MEMORY_MB,

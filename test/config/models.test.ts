@@ -10,6 +10,9 @@ providers:
   vllm: { base_url: "http://localhost:8000/v1", models: [meta/llama, openai/oss] }
 `;
 
+/** OpenAI's model of each tier, the standard one first. */
+const TIERS = ['openai/gpt-6.1-terra', 'openai/gpt-6-luna', 'openai/gpt-6.1-sol'];
+
 describe('the models', () => {
   it.each<[string, Env, string | undefined, { defaultModel: unknown; defaultProvider: unknown; allowed: string[] }]>([
     ['mock', {}, undefined, { defaultModel: 'mock/echo', defaultProvider: 'mock', allowed: ['mock/*'] }],
@@ -17,7 +20,7 @@ describe('the models', () => {
       'OpenAI',
       KEY,
       undefined,
-      { defaultModel: 'openai/gpt-6.1-terra', defaultProvider: 'openai', allowed: ['openai/gpt-6.1-terra'] },
+      { defaultModel: 'openai/gpt-6.1-terra', defaultProvider: 'openai', allowed: [...TIERS] },
     ],
     [
       'OpenAI with a chosen default, which is allowed without being listed',
@@ -26,7 +29,7 @@ describe('the models', () => {
       {
         defaultModel: 'openai/gpt-6-luna',
         defaultProvider: 'openai',
-        allowed: ['openai/gpt-6.1-terra', 'openai/gpt-6-luna'],
+        allowed: [...TIERS],
       },
     ],
     [
@@ -55,7 +58,7 @@ describe('the models', () => {
       'a local default provider without a known model does not fall back on OpenAI',
       { ...LOCAL, ...KEY },
       undefined,
-      { defaultModel: undefined, defaultProvider: 'vllm', allowed: ['openai/gpt-6.1-terra'] },
+      { defaultModel: undefined, defaultProvider: 'vllm', allowed: [...TIERS] },
     ],
     [
       'the only model allowed by name, at a provider that is not the first',
@@ -76,7 +79,7 @@ describe('the models', () => {
       {
         defaultModel: 'openai/gpt-6.1-terra',
         defaultProvider: 'openai',
-        allowed: ['openai/gpt-6.1-terra', 'vllm/meta/llama', 'vllm/openai/oss'],
+        allowed: [...TIERS, 'vllm/meta/llama', 'vllm/openai/oss'],
       },
     ],
     [
@@ -86,14 +89,14 @@ describe('the models', () => {
       {
         defaultModel: 'vllm/meta/llama',
         defaultProvider: 'vllm',
-        allowed: ['vllm/meta/llama', 'vllm/openai/oss', 'openai/gpt-6.1-terra'],
+        allowed: ['vllm/meta/llama', 'vllm/openai/oss', ...TIERS],
       },
     ],
     [
       'the mock for everything, without a key',
       { USE_MOCK_LLM: 'true' },
       undefined,
-      { defaultModel: 'mock/echo', defaultProvider: 'mock', allowed: ['mock/*', 'openai/gpt-6.1-terra'] },
+      { defaultModel: 'mock/echo', defaultProvider: 'mock', allowed: ['mock/*', ...TIERS] },
     ],
     [
       'the mock in the place of a provider without a key',
@@ -102,7 +105,7 @@ describe('the models', () => {
       {
         defaultModel: 'openai/gpt-5',
         defaultProvider: 'openai',
-        allowed: ['openai/gpt-6.1-terra', 'mock/*', 'openai/gpt-5'],
+        allowed: [...TIERS, 'mock/*', 'openai/gpt-5'],
       },
     ],
   ])('%s', (_, env, file, expected) => {
@@ -177,7 +180,7 @@ describe('what the start says', () => {
       'a provider none of whose models is known',
       { ...KEY, ...LOCAL },
       [
-        'ALLOWED_MODELS is not set, so these may be called: openai/gpt-6.1-terra.',
+        'ALLOWED_MODELS is not set, so these may be called: openai/gpt-6.1-terra, openai/gpt-6-luna, openai/gpt-6.1-sol.',
         'No model of vllm may be called, since none is known: list them in ALLOWED_MODELS.',
         'There is no default model, so every call must name one: set LLM_DEFAULT_MODEL.',
       ],

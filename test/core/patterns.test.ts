@@ -26,8 +26,9 @@ describe('modelPatterns', () => {
     ['openai/*', 'openai2', 'gpt-5', false],
     ['openai/*', 'myopenai', 'gpt-5', false],
     ['vllm/*', 'vllm', 'meta-llama/Llama-3', true],
-    ['meta-llama/Llama-3', 'vllm', 'meta-llama/Llama-3', true],
-    ['meta-llama/*', 'vllm', 'meta-llama/Llama-3', true],
+    ['meta-llama/Llama-3', 'vllm', 'meta-llama/Llama-3', false],
+    ['openai/*', 'openrouter', 'openai/gpt-5', false],
+    ['*/openai/*', 'openrouter', 'openai/gpt-5', true],
     ['vllm/meta-llama/*', 'vllm', 'meta-llama/Llama-3', true],
     ['*', 'any', 'thing/at/all', true],
     ['**', 'any', 'thing', true],
@@ -46,7 +47,7 @@ describe('modelPatterns', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 8 });
     fc.assert(
       fc.property(few, text, text, (pattern, provider, model) => {
-        const expected = reference(pattern, `${provider}/${model}`) || reference(pattern, model);
+        const expected = reference(pattern, pattern.includes('/') ? `${provider}/${model}` : model);
         expect(matches(pattern, provider, model)).toBe(expected);
       }),
       { numRuns: 2000 },

@@ -3,20 +3,31 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
+import { http1Limits, httpDoor } from '../../src/servers/http.ts';
+import { listen } from '../../src/servers/listen.ts';
 import type { ServersPlan } from '../../src/servers/servers.ts';
 import type { DoorSettings } from '../../src/servers/settings.ts';
 import type { LlmService } from '../../src/services/service.ts';
-import { fakeClock } from '../support/fake-clock.ts';
-import { openDoors, scripted } from './scripted.ts';
+import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
+import { openDoors, scripted, seenTracing, settings } from './scripted.ts';
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function open(config: Partial<DoorSettings> = {}, tools: Partial<ServersPlan> = {}, service?: LlmService) {
+async function open(
+  config: Partial<DoorSettings> = {},
+  tools: Partial<ServersPlan> & { clock?: FakeClock } = {},
+  service?: LlmService,
+) {
   const doors = await openDoors(service, config, tools);
-  closing.push(() => doors.close());
+  closing.push(async () => {
+    const timer = setInterval(() => tools.clock?.advance(1_000));
+    await doors.close();
+    clearInterval(timer);
+  });
   return { ...doors, url: `http://127.0.0.1:${doors.http.port}`, drain: () => doors.drain() };
 }
 
@@ -28,7 +39,7 @@ async function dial(port: number): Promise<{ socket: Socket; text(): string; clo
     text += chunk.toString('latin1');
   });
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close');
+  const closed = new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
   await once(socket, 'connect');
   closing.push(() => socket.destroy());
   return { socket, text: () => text, closed };
@@ -147,7 +158,7 @@ test('further handlers are asked, and one that throws ends its request only', as
 
 test('JSON that is not UTF-8 is refused, and unknown fields are not', async () => {
   const { url } = await open();
-  const post = (body: BodyInit) =>
+  const post = (body: string | Uint8Array<ArrayBuffer>) =>
     fetch(`${url}/antiphon.v1.LlmService/Complete`, {
       method: 'POST',
       body,
@@ -275,10 +286,20 @@ test('a caller of HTTP/1.1 that sends on after it was answered is read for five 
   await closed;
 });
 
-test('headers that never end are cut off by the server of HTTP/1.1 also behind the first bytes', async () => {
-  const { http } = await open();
-  const { socket, text } = await dial(http.port);
+test('headers that never end are cut off also behind the first bytes', async () => {
+  const limits = { ...http1Limits, headersTimeout: 50, connectionsCheckingInterval: 20 };
+  const tools = {
+    clock: systemClock,
+    tracing: seenTracing(),
+    redact: String,
+    log: { error: () => undefined },
+    newId: String,
+  };
+  const door = httpDoor(settings, [], tools, () => false, limits);
+  const listening = await listen(door.server, { host: '127.0.0.1', port: 0, variable: 'X' });
+  closing.push(() => listening.close());
+  const { socket, text } = await dial(listening.address.port);
   socket.write(`POST ${HEALTH} HTTP/1.1\r\nHost: x\r\n`);
   await until(() => text().length > 0);
   expect(text()).toMatch(/^HTTP\/1.1 408 /);
-}, 60_000);
+});

@@ -101,7 +101,7 @@ describe('a defect', () => {
     expect(JSON.stringify(logged) + (reply.answers[0] as { status: { message: string } }).status.message).not.toMatch(
       /hush|canary|prompt/,
     );
-    expect(String(logged[0]?.fields['error_at'])).toMatch(/^at .*rpc\.test/);
+    expect(String(logged[0]?.fields.error_at)).toMatch(/^at .*rpc\.test/);
   });
 
   test('of the tracing is an answer too', async () => {

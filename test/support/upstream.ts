@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
 /** One request as the hostile upstream got it. */
 export interface Received {
@@ -32,6 +33,8 @@ export interface Line {
   finish(): void;
   /** The end of the chunked body. */
   endStream(): void;
+  /** Sends the same again and again, as fast as it is taken, until the connection is closed; gives the bytes sent. */
+  pour(data: string | Uint8Array): Promise<number>;
   /** Resolves when the other side has closed the connection. */
   readonly closed: Promise<void>;
 }
@@ -49,15 +52,28 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
+export interface UpstreamOptions {
+  /** Speak TLS, and so. */
+  readonly tls?: TlsOptions;
+  /** What to do with a connection before any request has come. */
+  readonly onConnection?: (socket: Socket) => void;
+}
+
 /** A server on loopback that does with every request, byte by byte, what its script says. */
-export async function startUpstream(script: Script): Promise<Upstream> {
+export async function startUpstream(script: Script, options: UpstreamOptions = {}): Promise<Upstream> {
+  const { tls, onConnection } = options;
   const received: Received[] = [];
   const sockets = new Set<Socket>();
   let accepted = 0;
-  const server = createServer((socket) => {
+  const server = tls ? createTlsServer(tls) : createServer();
+  server.on('connection', (socket: Socket) => {
     accepted++;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
+    onConnection?.(socket);
+  });
+  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    socket.on('error', () => undefined);
     readRequests(socket, (request) => {
       received.push(request);
       void Promise.resolve(script(lineOf(request, socket), received.length - 1)).catch(() => socket.destroy());
@@ -132,6 +148,7 @@ function lineOf(request: Received, socket: Socket): Line {
     send(Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]));
   };
   const event = (value: unknown) => chunk(`data: ${JSON.stringify(value)}\n\n`);
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   return {
     request,
     socket,
@@ -157,6 +174,12 @@ function lineOf(request: Received, socket: Socket): Line {
       send('0\r\n\r\n');
     },
     endStream: () => send('0\r\n\r\n'),
-    closed: new Promise((resolve) => socket.once('close', () => resolve())),
+    async pour(data) {
+      while (!socket.destroyed) {
+        if (!socket.write(data)) await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed]);
+      }
+      return socket.bytesWritten;
+    },
+    closed,
   };
 }

@@ -430,7 +430,7 @@ describe('what has no place', () => {
 describe('failures inside an answer', () => {
   it.each<[string, unknown, string, number | undefined]>([
     ['an object', { error: { message: 'm', type: 'server_error' } }, 'upstream_error', undefined],
-    ['a text', { error: 'Too busy.', code: 503 }, 'upstream_error', undefined],
+    ['a text', { error: 'Too busy.', code: 503 }, 'upstream_overloaded', 503],
     ['a code that is a status', { error: { message: 'm', code: 429 } }, 'upstream_rate_limited', 429],
     ['the same as text', { error: { message: 'm', code: '429' } }, 'upstream_rate_limited', 429],
     ['a code in words', { error: { message: 'm', code: 'rate_limit_exceeded' } }, 'upstream_rate_limited', undefined],

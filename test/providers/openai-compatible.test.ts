@@ -1,0 +1,89 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { CompleteRequestSchema, ReasoningEffort, Role } from '#gen/antiphon/v1/completion_pb.js';
+import { type CompatFlags, openaiCompatibleProvider } from '../../src/providers/openai-compatible.ts';
+
+const flags: CompatFlags = {
+  maxTokensField: 'max_tokens',
+  developerRole: false,
+  streamUsage: false,
+  jsonSchema: false,
+  reasoningEffort: false,
+  replayReasoning: false,
+};
+
+const make = (name: string, compat: Partial<CompatFlags> = {}, apiKey?: string) =>
+  openaiCompatibleProvider({
+    name,
+    baseUrl: new URL('https://llm.example.com/v1'),
+    apiKey,
+    headers: { 'x-team': 't' },
+    compat: { ...flags, ...compat },
+  });
+
+it.each([
+  ['groq', 'groq'],
+  ['deepseek', 'deepseek'],
+  ['mistral', 'mistral_ai'],
+  ['xai', 'x_ai'],
+  ['perplexity', 'perplexity'],
+  ['azure_openai', 'azure.ai.openai'],
+  ['our-vllm', 'our-vllm'],
+])('%s is called %s in telemetry', (name, telemetryName) => {
+  const provider = make(name);
+  expect([provider.name, provider.telemetryName]).toEqual([name, telemetryName]);
+});
+
+it('signs with a key only', () => {
+  expect(make('x', {}, 'key').headers({ callId: 'c' })).toEqual({ authorization: 'Bearer key', 'x-team': 't' });
+  expect(make('x').headers({ callId: 'c' })).toEqual({ 'x-team': 't' });
+});
+
+describe('each flag changes what is sent', () => {
+  const request = create(CompleteRequestSchema, {
+    model: 'm',
+    messages: [
+      { role: Role.DEVELOPER, content: [{ part: { case: 'text', value: 'a' } }] },
+      {
+        role: Role.ASSISTANT,
+        content: [{ part: { case: 'reasoning', value: { text: 'b' } } }, { part: { case: 'text', value: 'c' } }],
+      },
+    ],
+    maxTokens: 5,
+    reasoning: { amount: { case: 'effort', value: ReasoningEffort.MINIMAL } },
+    responseFormat: { format: { case: 'jsonSchema', value: { name: 'n', schema: '{}' } } },
+  });
+  const send = (compat: Partial<CompatFlags>) =>
+    make('x', compat).dialect.toWire(request, { provider: 'x', model: 'm' }, true).body;
+  const plain = send({});
+
+  it.each<[Partial<CompatFlags>, object]>([
+    [{}, { max_tokens: 5, stream: true, response_format: { type: 'json_object' } }],
+    [{ maxTokensField: 'max_completion_tokens' }, { max_completion_tokens: 5 }],
+    [{ streamUsage: true }, { stream_options: { include_usage: true } }],
+    [{ jsonSchema: true }, { response_format: { type: 'json_schema', json_schema: { name: 'n', schema: {} } } }],
+    [{ reasoningEffort: true }, { reasoning_effort: 'minimal' }],
+    [
+      { developerRole: true },
+      {
+        messages: [
+          { role: 'developer', content: 'a' },
+          { role: 'assistant', content: 'c' },
+        ],
+      },
+    ],
+    [
+      { replayReasoning: true },
+      {
+        messages: [
+          { role: 'system', content: 'a' },
+          { content: 'c', reasoning_content: 'b' },
+        ],
+      },
+    ],
+  ])('%j', (compat, expected) => {
+    const body = send(compat);
+    expect(body).toMatchObject(expected);
+    if (Object.keys(compat).length > 0) expect(body).not.toEqual(plain);
+  });
+});
