@@ -89,8 +89,11 @@ const chatRequest = ({ model, messages, temperature, maxTokens }: CompleteReques
 abstract class Handler implements Exchange, Dispatcher.DispatchHandler {
   protected controller: Dispatcher.DispatchController | undefined;
   protected cancelled = false;
+  protected over = false;
 
+  /** grpc-js says "cancelled" of every call, also of one that ended well. */
   cancel(): void {
+    if (this.over) return;
     this.cancelled = true;
     this.controller?.abort(new Error('cancelled'));
   }
@@ -128,6 +131,7 @@ class UnaryHandler extends Handler {
   }
 
   onResponseEnd(): void {
+    this.over = true;
     const [only] = this.#chunks;
     const bytes = this.#chunks.length === 1 && only ? only : Buffer.concat(this.#chunks);
     const { id, model, choices, usage }: ChatBody = JSON.parse(bytes.toString());
@@ -172,6 +176,7 @@ class StreamHandler extends Handler {
   }
 
   onResponseEnd(): void {
+    this.over = true;
     this.#emit({ case: 'completed', value: response('', '', this.#usage) });
     this.#listener.end();
   }

@@ -53,8 +53,11 @@ function print(title: string, times: Times, totalMs: number): void {
 function report(profile: CpuProfile): void {
   const self = selfMs(profile);
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
-  const [owners, functions, onBehalf]: Times[] = [new Map(), new Map(), new Map()];
-  if (!owners || !functions || !onBehalf) return;
+  const owners: Times = new Map();
+  const functions: Times = new Map();
+  const natives: Times = new Map();
+  const ownFiles: Times = new Map();
+  const onBehalf: Times = new Map();
   let busyMs = 0;
   const visit = (id: number, caller: string) => {
     const node = nodes.get(id);
@@ -67,6 +70,8 @@ function report(profile: CpuProfile): void {
       busyMs += ms;
       add(owners, owner, ms);
       if (node.callFrame.url !== '') add(functions, place, ms);
+      else add(natives, `${node.callFrame.functionName} for ${caller}`, ms);
+      if (isOurs(owner)) add(ownFiles, place.slice(0, place.indexOf(':')), ms);
       add(onBehalf, nearest, ms);
     }
     for (const child of node.children ?? []) visit(child, nearest);
@@ -75,7 +80,9 @@ function report(profile: CpuProfile): void {
   console.log(`${(busyMs / 1000).toFixed(1)} s of work`);
   print('By owner', owners, busyMs);
   print('Functions of ours, with the library code that they call', onBehalf, busyMs);
+  print('Files of ours, alone', ownFiles, busyMs);
   print('Functions, alone', functions, busyMs);
+  print('Native code', natives, busyMs);
 }
 
 for (const file of process.argv.slice(2)) report(JSON.parse(readFileSync(file, 'utf8')));

@@ -61,6 +61,7 @@ export function checkEvents(messages: readonly StreamCompleteResponse[]): string
   let toolCalls = 0;
   for (const [i, { sequence, event }] of messages.entries()) {
     if (sequence !== BigInt(i)) return `message ${i} has sequence ${sequence}`;
+    if (event.case === undefined) return `message ${i} has no event`;
     if ((event.case === 'start') !== (i === 0)) return `message ${i} is ${event.case}`;
     if ((event.case === 'completed') !== (i === messages.length - 1))
       return `message ${i} of ${messages.length} is ${event.case}`;

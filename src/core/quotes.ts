@@ -13,8 +13,11 @@ function* partTexts({ part }: Part): Iterable<string> {
   else if (part.case === 'toolResult') for (const inner of part.value.content) yield* partTexts(inner);
 }
 
+/** Providers quote a text of several lines as one. */
+const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+
 const quotes = (words: string, text: string): boolean => {
-  const prompt = text.trim();
+  const prompt = oneLine(text);
   if (prompt.length < SHORTEST_QUOTE) return prompt.length > 3 && words.includes(prompt);
   for (let at = 0; at + SHORTEST_QUOTE <= words.length; at += SHORTEST_QUOTE / 2) {
     if (prompt.includes(words.slice(at, at + SHORTEST_QUOTE))) return true;
@@ -27,12 +30,13 @@ const quotes = (words: string, text: string): boolean => {
  * of yes: runs of 18 characters or more are always found, common phrases are found too.
  */
 export function quotesConversation(words: string, request: CompleteRequest): boolean {
+  const said = oneLine(words);
   let left = MOST_CHARACTERS;
   for (const message of request.messages) {
     for (const part of message.content) {
       for (const text of partTexts(part)) {
         left -= text.length;
-        if (left < 0 || quotes(words, text)) return true;
+        if (left < 0 || quotes(said, text)) return true;
       }
     }
   }

@@ -5,9 +5,11 @@ const MASK = '[redacted]';
 const PATTERNS = [
   /\b(?:sk|pk|rk|gsk|xai|pplx|AQVN|hf|nvapi|tgp|fw|csk|glpat|ghp)[-_][A-Za-z0-9_*.-]{6,}/g,
   /\bAIza[A-Za-z0-9_-]{10,}/g,
-  /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
-  /\b(?:Bearer|Basic|Api-Key)\s+[^\s"',;]{4,}/gi,
-  /\/\/[^/\s:@]+:[^/\s@]+@/g,
+  // The bound keeps the time linear: a text may have very many beginnings of such a token.
+  /\beyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
+  // A token has a digit, a sign or a capital inside, or is long; "a bearer token" and "basic problems" are prose.
+  /\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC|[Aa]pi-[Kk]ey)\s+(?=[^\s"',;]*[\d+/=_~]|[^\s"',;]+[A-Z]|[^\s"',;]{20})[^\s"',;]{4,}/g,
+  /\/\/[^/\s:@]*:[^/\s@]+@/g,
 ];
 
 /** Shorter values are no keys, and masking them would mask ordinary words. */

@@ -126,14 +126,20 @@ function requestListener(handlers: readonly HttpHandler[], { clock, log, redact 
  * unread would stall, or break before the answer was read: so the rest is read and dropped, for a while.
  */
 function dropRest(request: HttpRequest, response: HttpResponse, clock: Clock): void {
+  if (request instanceof Http2ServerRequest) {
+    const { stream } = request;
+    const close = () => {
+      if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+    };
+    // Not on the stream's 'finish', which comes before the trailers, nor the response's, which comes with the stream's end.
+    stream.once('wantTrailers', () => setImmediate(close));
+    return;
+  }
   response.once('finish', () => {
     if (request.readableEnded) return;
     request.resume();
-    if (request instanceof Http2ServerRequest) {
-      if (!request.stream.closed) request.stream.close(constants.NGHTTP2_NO_ERROR);
-    } else if (!request.complete) {
-      const timer = clock.after(LINGER_MS, () => request.socket.destroy());
-      request.once('close', () => timer.cancel());
-    }
+    if (request.complete) return;
+    const timer = clock.after(LINGER_MS, () => request.socket.destroy());
+    request.once('close', () => timer.cancel());
   });
 }

@@ -82,7 +82,7 @@ export function createLog({ service, version, level, redact, clock, stream }: Lo
       level,
       base: { service, version },
       formatters: { level: (label) => ({ level: label }) },
-      timestamp: () => `,"time":"${new Date(clock.wallMs()).toISOString()}"`,
+      timestamp: isoTime(clock),
     },
     output.stream,
   );
@@ -90,6 +90,21 @@ export function createLog({ service, version, level, redact, clock, stream }: Lo
     ...masking(logger, redact),
     callLine: (level, line) => logger[level](line, 'call'),
     close: output.close,
+  };
+}
+
+/** The time as pino wants it. What the lines of one second share is made once. */
+function isoTime(clock: Clock): () => string {
+  let second = Number.NaN;
+  let upToSecond = '';
+  return () => {
+    const ms = clock.wallMs();
+    if (Math.floor(ms / 1000) !== second) {
+      second = Math.floor(ms / 1000);
+      upToSecond = new Date(second * 1000).toISOString().slice(0, -'000Z'.length);
+    }
+    const rest = Math.floor(ms) % 1000;
+    return `,"time":"${upToSecond}${rest.toString().padStart(3, '0')}Z"`;
   };
 }
 

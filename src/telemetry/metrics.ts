@@ -40,7 +40,7 @@ export interface MetricsOptions {
   readonly maxModels?: number;
 }
 
-const MAX_MODELS = 200;
+const MAX_MODELS = 100;
 
 /** Source: OpenTelemetry GenAI conventions, advice for `gen_ai.client.*.duration` (2026-11-21). */
 const DURATION_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];

@@ -21,6 +21,9 @@ export function plainText(text: string, redact: Redact, maxCharacters: number): 
 /** A secret that a cut halves would no longer be known as one, so the word at the cut goes too. */
 const wholeWords = (text: string): string => /^[\s\S]*\s/.exec(text.slice(0, MAX_READ))?.[0] ?? '';
 
+/** Whether a text can be written as it is. */
+export const isPlain = (text: string, redact: Redact): boolean => text.search(OBEYED) < 0 && redact(text) === text;
+
 /** What the log says of an Error. */
 export interface LoggedError {
   readonly name: string;

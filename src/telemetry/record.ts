@@ -5,7 +5,7 @@ import type { GatewayError } from '../core/errors.ts';
 import type { Redact } from '../core/redact.ts';
 import type { CallLine, Log, LogLevel } from './log.ts';
 import type { CallMetrics } from './metrics.ts';
-import { loggedError, plainText } from './plain-text.ts';
+import { isPlain, loggedError, plainText } from './plain-text.ts';
 import { statusName } from './status.ts';
 
 /** What there is to tell of a call that is over, or of one that was refused. Times are by the clock. */
@@ -81,18 +81,28 @@ const MAX_LABELS = 16;
 const MAX_LABEL_KEY = 64;
 const MAX_LABEL = 256;
 
-/** Much of this was written by the caller, and a refused request may break every rule about it. */
+/** As long as all texts together may be to be looked at in one go. */
+const MAX_SHORT = 512;
+
+/**
+ * Much of this was written by the caller, and a refused request may break every rule about it. Looking at all of it at
+ * once is much cheaper than at one text after the other, and almost always enough.
+ */
 function whoAndWhat({ callId, context, target, caller, method, requestType, labels }: CallOutcome, redact: Redact) {
-  const text = (value: string, max: number) => (value === '' ? undefined : plainText(value, redact, max));
+  const { traceId, sourceAgent, sessionId } = context;
+  const model = target?.model ?? '';
+  const all = [traceId, sourceAgent, sessionId, caller, model, requestType].join('\n');
+  const harmless = all.length <= MAX_SHORT && isPlain(all, redact);
+  const text = (value: string, max: number) => (harmless ? value : plainText(value, redact, max)) || undefined;
   return {
     request_id: callId,
-    trace_id: plainText(context.traceId, redact, MAX_ID),
-    source_agent: text(context.sourceAgent, MAX_ID),
-    session_id: text(context.sessionId, MAX_ID),
-    caller: plainText(caller, redact, MAX_ID),
+    trace_id: text(traceId, MAX_ID) ?? '',
+    source_agent: text(sourceAgent, MAX_ID),
+    session_id: text(sessionId, MAX_ID),
+    caller: text(caller, MAX_ID) ?? '',
     method,
     provider: target?.provider,
-    model: target && text(target.model, MAX_MODEL),
+    model: text(model, MAX_MODEL),
     request_type: text(requestType, MAX_REQUEST_TYPE),
     labels: someLabels(labels, redact),
   };

@@ -63,18 +63,28 @@ class RecordedSpan implements Span {
 }
 
 /** A span that is not recorded: its trace goes on to the provider, and all below it share it. */
-export function carriedSpan(traceparent: () => string): Span {
-  const span: Span = {
-    get traceparent() {
-      return traceparent();
-    },
-    child: () => span,
-    rename: nothing,
-    set: nothing,
-    fail: nothing,
-    end: nothing,
-  };
-  return span;
+class CarriedSpan implements Span {
+  readonly #makeTraceparent: () => string;
+  #traceparent: string | undefined;
+
+  constructor(makeTraceparent: () => string) {
+    this.#makeTraceparent = makeTraceparent;
+  }
+
+  get traceparent(): string {
+    this.#traceparent ??= this.#makeTraceparent();
+    return this.#traceparent;
+  }
+
+  child(): Span {
+    return this;
+  }
+
+  rename(): void {}
+  set(): void {}
+  fail(): void {}
+  end(): void {}
 }
 
-const nothing = () => undefined;
+/** Carries a trace on without recording it. Its `traceparent` is made when it is first asked for. */
+export const carriedSpan = (makeTraceparent: () => string): Span => new CarriedSpan(makeTraceparent);

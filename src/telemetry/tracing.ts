@@ -10,13 +10,11 @@ import { formatTraceparent, isTraceId, type RemoteParent } from './trace-context
 export const carryingTracing: Tracing = {
   open({ fields, header }) {
     const { context, parent } = resolveContext(fields, header, newTraceId);
-    let traceparent: string | undefined;
-    const span = carriedSpan(() => {
-      traceparent ??= parent
+    const span = carriedSpan(() =>
+      parent
         ? formatTraceparent(parent.traceId, parent.spanId, parent.sampled)
-        : formatTraceparent(isTraceId(context.traceId) ? context.traceId : newTraceId(), newSpanId(), false);
-      return traceparent;
-    });
+        : formatTraceparent(isTraceId(context.traceId) ? context.traceId : newTraceId(), newSpanId(), false),
+    );
     return { context, span };
   },
 };
@@ -44,12 +42,12 @@ export class TraceIds {
   }
 }
 
-/** Records a SERVER span for every call. `ids` makes the ids of `tracer`. */
+/** Records a SERVER span for every call. `ids` makes the ids of `tracer`, and is not asked for one under a parent. */
 export const recordingTracing = (tracer: Tracer, ids: TraceIds): Tracing => ({
   open(call) {
     const { context, parent } = resolveContext(call.fields, call.header, newTraceId);
     const start = () => startSpan(tracer, call.method, 'server', parent ? remoteContext(parent) : ROOT_CONTEXT);
-    const span = !parent && isTraceId(context.traceId) ? ids.with(context.traceId, start) : start();
+    const span = isTraceId(context.traceId) ? ids.with(context.traceId, start) : start();
     span.set(serverAttributes(call, context));
     return { context, span };
   },

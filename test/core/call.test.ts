@@ -10,11 +10,7 @@ describe('addWarnings', () => {
     const trail = newTrail();
     addWarnings(trail, [dropped('top_k', 'not taken'), mocked()]);
     addWarnings(trail, [mocked(), dropped('top_k', 'not taken'), adjusted('top_k', 'rounded')]);
-    expect(trail.warnings).toEqual([
-      dropped('top_k', 'not taken'),
-      mocked(),
-      adjusted('top_k', 'rounded'),
-    ]);
+    expect(trail.warnings).toEqual([dropped('top_k', 'not taken'), mocked(), adjusted('top_k', 'rounded')]);
   });
 
   it('keeps warnings that differ in their field or their words', () => {

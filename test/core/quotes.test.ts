@@ -66,6 +66,7 @@ describe('quotesConversation', () => {
     ['a message too short to tell', 'hey', 'hey there', false],
     ['space around a short message', '  teapot\n', 'I am a teapot', true],
     ['nothing', '', 'I am a teapot', false],
+    ['lines that came back with other breaks', 'a very large red\nteapot', 'I am a\r\nvery large red teapot', true],
   ])('takes %s for what it is', (_, prompt, said, quoted) => {
     expect(quotesConversation(said, says(text(prompt)))).toBe(quoted);
   });

@@ -57,6 +57,7 @@ describe('redactor', () => {
     'A Basic Understanding of it',
     'Send it as a bearer token in the header.',
     'Missing bearer authentication.',
+    '{"scheme":"a bearer token","status":401}',
     'The task-management plan is risk-averse; ask-me-anything.',
     'Use max_completion_tokens instead of max_tokens.',
     'See https://example.com/docs/errors?code=429#more or mail a@example.com.',

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { afterEach, expect, vi } from 'vitest';
@@ -71,12 +72,18 @@ export async function setScene(script: Script, options: SceneOptions = {}): Prom
   // JSON is YAML.
   const gateway = await startGateway({ env: providerAt(url(upstream)), file: JSON.stringify({ timeouts, limits }) });
   cleanups.push(() => gateway.close());
+  const clients = new Map<Door, DoorClient>();
+  const clientOf = (door: Door): DoorClient => {
+    const client = clients.get(door) ?? DOORS[door](gateway);
+    if (!clients.has(door)) cleanups.push(() => client.close());
+    clients.set(door, client);
+    return client;
+  };
   return {
     upstream,
     gateway,
     ask(how, door = 'grpc') {
-      const client = DOORS[door](gateway);
-      cleanups.push(() => client.close());
+      const client = clientOf(door);
       return how === 'unary'
         ? client.unary(LlmService.method.complete, request())
         : client.stream(LlmService.method.streamComplete, request());
@@ -85,6 +92,11 @@ export async function setScene(script: Script, options: SceneOptions = {}): Prom
       healed = true;
     },
   };
+}
+
+/** Lets all that is under way on loopback arrive. */
+export async function aMoment(): Promise<void> {
+  for (let turns = 0; turns < 20; turns++) await setImmediate();
 }
 
 const request = (): CompleteRequest =>

@@ -8,6 +8,8 @@ import { CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { Inbound } from '../../src/services/service.ts';
 import { answer, delta, hang, openDoors, scripted, type TestDoors } from './scripted.ts';
 
+const PATH = '/antiphon.v1.LlmService/Complete';
+
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -50,7 +52,7 @@ function raw(
 ): Promise<RawReply> {
   const stream = session.request({
     ':method': 'POST',
-    ':path': '/antiphon.v1.LlmService/Complete',
+    ':path': PATH,
     'content-type': 'application/grpc',
     te: 'trailers',
     ...headers,
@@ -139,6 +141,21 @@ describe.each(Object.keys(ports))('%s', (port) => {
   test('a timeout of more than 24 days is refused, not endless', async () => {
     const { session } = await open(port, scripted({ complete: (_request, inbound) => hang(inbound) }));
     expect(statusOf(await raw(session, frame(hello()), { 'grpc-timeout': '600H' }))).toMatch(/^[34] /);
+  });
+
+  test('a message that is too large is refused before it is whole, and its stream closed', async () => {
+    const { session } = await open(port);
+    const stream = session.request({ ':method': 'POST', ':path': PATH, 'content-type': 'application/grpc' });
+    stream.on('error', () => undefined);
+    stream.resume();
+    const answered = once(stream, 'response');
+    const trailers = Promise.race([once(stream, 'trailers'), answered]);
+    // Announces 3 MiB, sends two of them, and neither ends nor resets.
+    stream.write(frame(new Uint8Array(3 * 1024 * 1024)).subarray(0, 2 * 1024 * 1024));
+    const [headers] = await answered;
+    const [last] = 'grpc-status' in headers ? [headers] : await once(stream, 'trailers').catch(() => trailers);
+    expect(last['grpc-status']).toBe('8');
+    await new Promise((resolve) => stream.on('close', resolve));
   });
 
   test('a connection that breaks aborts its calls', async () => {

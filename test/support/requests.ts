@@ -1,4 +1,4 @@
-import { create, type DescField, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type DescField, type DescMessage, type MessageInitShape, ScalarType } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import {
   type CompleteRequest,
@@ -60,7 +60,7 @@ function toDeltas(steps: readonly Step[]): Delta[] {
         return [toolCallDelta(tools, step.text, { id: `call_${tools}`, name: `tool_${tools++}` })];
       case 'moreTool':
         return tools === 0 ? [] : [toolCallDelta(step.which % tools, step.text)];
-      case 'restart':
+      default:
         tools = 0;
         return [restart()];
     }
@@ -96,44 +96,40 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
 function fieldArbitrary(field: DescField, depth: number): fc.Arbitrary<unknown> {
   switch (field.fieldKind) {
     case 'scalar':
-      return scalarArbitrary(field);
+      return scalarArbitrary(field.scalar);
     case 'enum':
       return fc.integer({ min: -1, max: 9 });
     case 'message':
       return messageArbitrary(field.message, depth + 1);
     case 'list': {
-      const item = field.listKind === 'message' ? messageArbitrary(field.message, depth + 1) : scalarArbitrary(field);
-      return fc.array(item, { maxLength: 4 });
+      const { message, scalar } = field;
+      const item = message ? messageArbitrary(message, depth + 1) : scalarArbitrary(scalar);
+      return fc.array<unknown>(item, { maxLength: 4 });
     }
-    case 'map': {
-      const value = field.mapKind === 'message' ? messageArbitrary(field.message, depth + 1) : anyText;
-      return fc.dictionary(anyText, value, { maxKeys: 20 });
-    }
+    case 'map':
+      return fc.dictionary<unknown>(anyText, field.message ? messageArbitrary(field.message, depth + 1) : anyText, {
+        maxKeys: 20,
+      });
   }
 }
 
-function scalarArbitrary(field: DescField): fc.Arbitrary<unknown> {
-  switch (typeof scalarSample(field)) {
-    case 'bigint':
-      return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n);
-    case 'boolean':
+function scalarArbitrary(type: ScalarType | undefined): fc.Arbitrary<unknown> {
+  switch (type) {
+    case ScalarType.BOOL:
       return fc.boolean();
-    case 'number':
-      return fc.oneof(fc.nat(3), fc.double());
-    case 'object':
+    case ScalarType.BYTES:
       return fc.uint8Array({ maxLength: 4 });
+    case ScalarType.DOUBLE:
+      return fc.double();
+    case ScalarType.UINT32:
+      return fc.oneof(fc.nat(3), fc.nat(2 ** 31 - 1));
+    case ScalarType.INT64:
+      return fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n);
+    case ScalarType.INT32:
+      return fc.integer();
     default:
       return anyText;
   }
-}
-
-/** A value of a scalar field's type. The numbers are those of FieldDescriptorProto.Type. */
-function scalarSample(field: DescField): unknown {
-  const type = 'scalar' in field ? field.scalar : undefined;
-  if (type === undefined || type === 9) return '';
-  if (type === 12) return new Uint8Array();
-  if (type === 8) return false;
-  return [3, 4, 6, 16, 18].includes(type) ? 0n : 0;
 }
 
 /** Any message of a type: every field may be set or not, to anything of its type. */

@@ -68,7 +68,7 @@ export async function startUpstream(script: Script, options: UpstreamOptions = {
   const server = tls ? createTlsServer(tls) : createServer();
   server.on('connection', (socket: Socket) => {
     accepted++;
-    sockets.add(socket);
+    sockets.add(socket.setNoDelay().setMaxListeners(0));
     socket.on('close', () => sockets.delete(socket)).on('error', () => undefined);
     onConnection?.(socket);
   });

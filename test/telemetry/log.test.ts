@@ -10,8 +10,9 @@ function logging(level: LogOptions['level'] = 'debug') {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
   const redact = redactor([CANARY]);
-  const log = createLog({ service: 'antiphon', version: '1.2.3', level, redact, clock: fakeClock(), stream });
-  return { log, lines, parsed: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+  const clock = fakeClock();
+  const log = createLog({ service: 'antiphon', version: '1.2.3', level, redact, clock, stream });
+  return { log, clock, lines, parsed: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
 it('writes one line of JSON', () => {
@@ -65,9 +66,26 @@ it('keeps a line in bounds, and whole, whatever it is given', () => {
   const { log, lines, parsed } = logging();
   const circle: Record<string, unknown> = { big: 1n, none: null, left: undefined, number: 0.5 };
   circle.self = circle;
-  log.info({ circle, many: Array.from({ length: 1000 }, () => 'x'.repeat(10_000)) }, 'm'.repeat(10_000));
+  log.info({ circle, many: Array.from({ length: 1000 }, () => 'x '.repeat(5_000)) }, 'm '.repeat(5_000));
   expect(lines[0]?.length).toBeLessThan(250_000);
   expect(parsed()[0]).toMatchObject({ circle: { big: 1, none: null, number: 0.5 } });
+});
+
+it('has times to the millisecond', () => {
+  const { log, clock, parsed } = logging();
+  const times = () => parsed().map(({ time }) => time);
+  for (const ms of [0, 7, 992, 1]) {
+    clock.advance(ms);
+    log.info({}, 'x');
+  }
+  expect(times()).toEqual(['21.000Z', '21.007Z', '21.999Z', '22.000Z'].map((end) => `2023-11-14T22:13:${end}`));
+});
+
+it('can be closed when there is nothing to write', () => {
+  const log = createLog({ service: 's', version: 'v', level: 'silent', redact: (text) => text, clock: fakeClock() });
+  log.error({}, 'x');
+  log.close();
+  expect(() => log.close()).not.toThrow();
 });
 
 it('escapes what a terminal would obey', () => {

@@ -158,6 +158,12 @@ describe('buckets', () => {
     expect(found.map(([bound]) => bound)).toEqual(bounds);
     expect(found.find(([, count]) => count === 1)?.[0]).toBe(first);
   });
+
+  it('never add less than nothing', async () => {
+    const telemetry = await start();
+    telemetry.metrics.finished(measure({ gatewayMs: -1 }));
+    expect((await scrape(telemetry)).get(`llm_gateway_overhead_seconds_sum{${OF}}`)).toBe(0);
+  });
 });
 
 describe('labels are closed', () => {

@@ -116,6 +116,15 @@ describe('spans', () => {
     expect(traceparent).toBe(`00-${TRACE}-${attempt?.spanId}-01`);
   });
 
+  it('are waited for no longer than they need', async () => {
+    const receiver = await collector();
+    const clock = fakeClock();
+    const running = await telemetry({ otlpEndpoint: receiver.endpoint, clock });
+    running.tracing.open(call()).span.end();
+    await running.shutdown();
+    expect([receiver.spans.length, clock.pending]).toEqual([1, 0]);
+  });
+
   it('do not take the trace id of the call before', async () => {
     const receiver = await collector();
     const { tracing, shutdown } = await telemetry({ otlpEndpoint: receiver.endpoint });
@@ -319,7 +328,8 @@ describe('the metrics server', () => {
   it('lives beside others in one process, and stops once', async () => {
     const [a, b] = await Promise.all([telemetry(), telemetry()]);
     expect(a.metricsAddress).not.toBe(b.metricsAddress);
-    await Promise.all([a.shutdown(), a.shutdown()]);
+    expect(a.shutdown()).toBe(a.shutdown());
+    await a.shutdown();
     expect(await scrape(b)).toContain('llm_requests_total');
   });
 });

@@ -165,6 +165,21 @@ describe('the line of a call', () => {
   });
 });
 
+describe('text', () => {
+  const long = `${'a '.repeat(300)}b`;
+  const table: [string, Partial<CallOutcome>, Record<string, string>][] = [
+    ['a model with a control character', { target: { ...TARGET, model: 'a\x9bb' } }, { model: 'a\\u009bb' }],
+    ['a long model', { target: { ...TARGET, model: long } }, { model: `${long.slice(0, 253)}...` }],
+    ['a long request type', { requestType: long }, { request_type: `${long.slice(0, 61)}...` }],
+    ['a secret in one of them', { requestType: CANARY }, { request_type: '[redacted]', caller: 'anonymous' }],
+  ];
+  it.each(table)('%s', (_, values, expected) => {
+    const { record, parsed } = recording();
+    record(outcome(values));
+    expect(parsed()[0]).toMatchObject(expected);
+  });
+});
+
 describe('levels', () => {
   const expected = new Map<ErrorKind, string>([
     ['internal', 'error'],
@@ -206,7 +221,7 @@ describe('no secret and no words of others', () => {
   it('and a refused request of any size makes a small line', () => {
     const { record, lines } = recording();
     const long = 'ä\x9b '.repeat(2000);
-    const labels = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${long}${i}`, long]));
+    const labels = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${i}${long}`, long]));
     record(outcome({ labels, requestType: long, target: { provider: 'openai', model: long } }));
     expect(lines[0]?.length).toBeLessThan(10_000);
     expect(lines[0]?.trimEnd()).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);

@@ -11,7 +11,7 @@ export interface HttpRequest {
 
 /** Takes an answer as it comes. Throwing from any of these ends the exchange with that error. */
 export interface Receiver {
-  /** The request is on a connection. Not called again when it is sent a second time. */
+  /** The request is on a connection. Called again when it is sent a second time. */
   connected(): void;
   head(status: number, headers: Readonly<Record<string, string>>): void;
   /** False: read no more until `ready` resolves. */
@@ -84,12 +84,16 @@ class Exchange implements ReuseAware {
     this.#guard(() => this.#receiver.connected());
   }
 
+  /** The first byte has come. */
+  onResponseStarted(): void {
+    this.#answered = true;
+  }
+
   onResponseStart(
     _: Dispatcher.DispatchController,
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ) {
-    this.#answered = true;
     if (this.#settled || status < 200) return;
     this.#guard(() => this.#receiver.head(status, singleValues(headers)));
   }

@@ -61,7 +61,7 @@ export function errorKind(status: number, reported: ReportedError): FailureKind 
   if (status === 403 && blocked.test(text)) return 'content_blocked';
   const kind = byStatus[status];
   if (kind) return kind;
-  if (status >= 500) return text.includes('overloaded') ? 'upstream_overloaded' : 'upstream_error';
+  if (status >= 500) return /overloaded/i.test(text) ? 'upstream_overloaded' : 'upstream_error';
   if (status < 400) return 'upstream_bad_response';
   if (badKey.test(message) || reported.words.includes('invalid_api_key')) return 'upstream_auth';
   return blocked.test(text) ? 'content_blocked' : 'upstream_rejected';

@@ -130,5 +130,5 @@ function resultText(texts: readonly JsonObject[], hasMedia: boolean, isError: bo
   const [first, ...rest] = texts;
   if (first && !isError) return texts;
   const own = first ? String(first.text) : hasMedia ? 'See the user message after the results.' : '';
-  return [textPart(isError ? `Error: ${own}` : own), ...rest];
+  return [textPart(isError ? `Error: ${own || 'nothing more is known.'}` : own), ...rest];
 }

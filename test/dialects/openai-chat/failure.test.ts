@@ -60,6 +60,7 @@ describe('the kind, by what is said', () => {
     [400, says('x', { code: 'invalid_api_key' }), 'upstream_auth'],
     [400, says('The user said: incorrect API key'), 'upstream_rejected'],
     [500, says('x', { type: 'overloaded_error' }), 'upstream_overloaded'],
+    [500, says('Overloaded'), 'upstream_overloaded'],
     [200, says('x', { type: 'authentication_error' }), 'upstream_auth'],
     [200, says('x', { type: 'permission_denied' }), 'upstream_auth'],
     [200, says('x', { type: 'gateway_timeout' }), 'upstream_timeout'],
