@@ -35,7 +35,7 @@ export const httpBackend = (backend: HttpBackend): Complete =>
     const answer = new Answer(backend, call, target, fold);
     try {
       await send(backend, call, wire, answer);
-      return response(call, answer, fold);
+      return response(call, answer, fold, backend.redact);
     } catch (thrown) {
       if (fold.parts.length > 0) call.trail.partialUsage = estimateUsage(call.request, fold.parts);
       throw presentable(toGatewayError(thrown), call, answer.requestId, backend.redact);
@@ -69,15 +69,30 @@ function httpRequest(provider: Provider, call: Call, wire: WireRequest): HttpReq
   return { path, headers, body: JSON.stringify(wire.body) };
 }
 
-function response(call: Call, answer: Answer, fold: Fold): CompleteResponse {
-  const { warnings, usage, ...ending } = answer.end();
+function response(call: Call, answer: Answer, fold: Fold, redact: Redact): CompleteResponse {
+  const { warnings, usage, finishReason, ...names } = answer.end();
   addWarnings(call.trail, warnings);
   if (!usage) addWarnings(call.trail, [usageEstimated()]);
   return create(CompleteResponseSchema, {
-    ...ending,
+    ...withoutSecrets(names, redact),
+    finishReason,
     content: [...fold.parts],
     usage: usage ?? estimateUsage(call.request, fold.parts),
   });
+}
+
+type Names = Pick<CompleteResponse, 'providerModel' | 'providerResponseId' | 'providerFinishReason'>;
+
+/** A provider may echo a key anywhere. Looked at together, since that is nearly always enough. */
+function withoutSecrets(names: Names, redact: Redact): Names {
+  const { providerModel, providerResponseId, providerFinishReason } = names;
+  const all = `${providerModel}\n${providerResponseId}\n${providerFinishReason}`;
+  if (redact(all) === all) return names;
+  return {
+    providerModel: redact(providerModel),
+    providerResponseId: redact(providerResponseId),
+    providerFinishReason: redact(providerFinishReason),
+  };
 }
 
 /** The provider's words leave only without secrets, and not at all if they repeat the conversation. */

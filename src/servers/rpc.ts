@@ -172,7 +172,7 @@ class ActiveCall<T> implements Running {
 
   #endSpan(): void {
     const code = this.#failure?.rule.code ?? 0;
-    this.#span?.set({ 'rpc.response.status_code': statusNames[code] });
+    this.#span?.set({ 'rpc.status_code': statusNames[code] });
     if (this.#failure && SERVER_FAILURES.has(this.#failure.rule.code)) this.#span?.fail(this.#failure.kind);
     this.#span?.end();
   }

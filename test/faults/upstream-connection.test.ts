@@ -22,7 +22,10 @@ describe('a connection that breaks', () => {
     ['before any byte of an answer', ''],
     ['in the middle of the headers', 'HTTP/1.1 200 OK\r\ncontent-ty'],
     ['after the headers', 'HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n'],
-    ['in the middle of a body', 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"id":'],
+    [
+      'in the middle of a body',
+      'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"id":',
+    ],
   ];
 
   it.each(places)('row 4: RST %s', async (_, bytes) => {

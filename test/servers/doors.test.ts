@@ -207,7 +207,7 @@ describe.each(Object.keys(ways))('%s', (way) => {
     await until(() => doors.activeCalls() === 0);
     expect(reasons).toMatchObject([{ kind: 'cancelled' }]);
     expect(doors.tracing.spans).toMatchObject([
-      { ended: 1, failedAs: undefined, attributes: { 'rpc.response.status_code': 'CANCELLED' } },
+      { ended: 1, failedAs: undefined, attributes: { 'rpc.status_code': 'CANCELLED' } },
     ]);
   });
 

@@ -62,7 +62,7 @@ test('an answer comes with the ids of the call, and its span is ended with OK', 
   expect(reply.answers).toEqual([{ value: 'yes', headers: HEADERS }]);
   expect(seen).toMatchObject({ id: 'call-1', deadlineMs: 9_000, receivedMs: clock.now() });
   expect(tracing.spans).toMatchObject([
-    { ended: 1, failedAs: undefined, attributes: { 'rpc.response.status_code': 'OK' } },
+    { ended: 1, failedAs: undefined, attributes: { 'rpc.status_code': 'OK' } },
   ]);
 });
 
@@ -78,7 +78,7 @@ test.each([
   calls.run(arrival(), () => Promise.reject(new GatewayError(kind, 'No.')), reply);
   await calls.idle();
   expect(reply.answers).toMatchObject([{ status: { message: 'No.' }, headers: HEADERS }]);
-  expect(tracing.spans).toMatchObject([{ ended: 1, failedAs, attributes: { 'rpc.response.status_code': name } }]);
+  expect(tracing.spans).toMatchObject([{ ended: 1, failedAs, attributes: { 'rpc.status_code': name } }]);
 });
 
 describe('a defect', () => {
