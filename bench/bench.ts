@@ -37,8 +37,8 @@ export class Bench {
   }
 
   static async start(): Promise<Bench> {
-    const upstream = await startListening(script('upstream.ts'));
-    const otlpSink = await startListening(script('otlp-sink.ts'));
+    const servers = ['upstream.ts', 'otlp-sink.ts'].map((name) => startListening(script(name)));
+    const [upstream, otlpSink] = (await Promise.all(servers)) as [Listening, Listening];
     return new Bench(upstream, otlpSink, start(script('load/main.ts')));
   }
 
@@ -56,12 +56,12 @@ export class Bench {
       args: [`http://${this.direct.address}`],
       nodeOptions: profile ? profileInto(`bare-${door}`) : [],
     });
-    return subject('bare', door, bare);
+    return subject('bare', door, bare, profile);
   }
 
   /** The gateway as users start it, with logs, metrics and traces on. */
-  async startGateway(door: Door, profile: boolean): Promise<Subject> {
-    const gateway = await startListening(script('../src/cli.js'), {
+  async startGateway(door: Door, entry: string, profile: boolean): Promise<Subject> {
+    const gateway = await startListening(entry, {
       args: ['serve'],
       nodeOptions: profile ? profileInto(`gateway-${door}`) : [],
       env: {
@@ -76,7 +76,7 @@ export class Bench {
         OTEL_EXPORTER_OTLP_ENDPOINT: `http://${this.#otlpSink.addresses.http}`,
       },
     });
-    return subject('gateway', door, gateway);
+    return subject('gateway', door, gateway, profile);
   }
 
   /** Has the load process do a job. Rejects if it takes longer than `boundMs`. */
@@ -106,17 +106,17 @@ export class Bench {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#upstream.process, this.#otlpSink.process, this.#load].map(stop));
+    await Promise.all([this.#upstream.process, this.#otlpSink.process, this.#load].map((child) => stop(child)));
   }
 }
 
-function subject(name: Subject['name'], door: Door, server: Listening): Subject {
+function subject(name: Subject['name'], door: Door, server: Listening, gently: boolean): Subject {
   const address = server.addresses[door === 'grpc' ? 'grpc' : 'http'] ?? '';
   return {
     name,
     pid: server.pid,
     destination: { protocol: door, address: address.replace(/^https?:\/\//, ''), modelPrefix: 'bench/' },
-    stop: () => stop(server.process),
+    stop: () => stop(server.process, gently),
   };
 }
 

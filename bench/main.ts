@@ -12,7 +12,8 @@ const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 async function measureDoor(bench: Bench, door: Door, options: Options): Promise<DoorReport> {
-  const subjects = [await bench.startBare(door, options.profile), await bench.startGateway(door, options.profile)];
+  const { entry, profile } = options;
+  const subjects = await Promise.all([bench.startBare(door, profile), bench.startGateway(door, entry, profile)]);
   const facts = machineFacts([...bench.pids, ...subjects.map(({ pid }) => pid)]);
   const rounds: Record<Subject['name'], Round[]> = { bare: [], gateway: [] };
   try {

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Door } from './bench.ts';
 import { type Scale, scenarios } from './scenarios.ts';
@@ -12,10 +14,14 @@ export interface Options {
   readonly write: boolean;
   /** Of the JSON file. */
   readonly name: string;
+  /** The script that is the gateway. */
+  readonly entry: string;
 }
 
-const FULL: Scale = { rounds: 5, seconds: 4, warmUpSeconds: 4, pacedStreams: 1000, pacedSeconds: 10, cancels: 50 };
-const QUICK: Scale = { rounds: 1, seconds: 1, warmUpSeconds: 0.8, pacedStreams: 200, pacedSeconds: 2, cancels: 10 };
+const SOURCE_ENTRY = fileURLToPath(new URL('../src/cli.js', import.meta.url));
+
+const FULL: Scale = { rounds: 5, seconds: 3, warmUpSeconds: 8, pacedStreams: 1000, pacedSeconds: 10, cancels: 50 };
+const QUICK: Scale = { rounds: 1, seconds: 0.8, warmUpSeconds: 0.5, pacedStreams: 200, pacedSeconds: 1, cancels: 5 };
 
 export const USAGE = `npm run bench -- [options]
   --quick             a short run that shows the bench works; its figures mean little
@@ -23,7 +29,8 @@ export const USAGE = `npm run bench -- [options]
   --scenario <names>  some of ${scenarios.map(({ name }) => name).join(',')}; all if not given
   --profile           both servers write a CPU profile into bench/out/profiles
   --write             put the tables into docs/performance.md
-  --name <name>       the result is bench/out/<name>.json; "latest" if not given`;
+  --name <name>       the result is bench/out/<name>.json; "latest" if not given
+  --entry <file>      the gateway's script; src/cli.js if not given`;
 
 /** Errors: what is wrong with the arguments, and USAGE. */
 export function readOptions(args: readonly string[]): Options {
@@ -36,6 +43,7 @@ export function readOptions(args: readonly string[]): Options {
       profile: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       name: { type: 'string', default: 'latest' },
+      entry: { type: 'string', default: SOURCE_ENTRY },
     },
   });
   return {
@@ -45,6 +53,7 @@ export function readOptions(args: readonly string[]): Options {
     profile: values.profile,
     write: values.write,
     name: fileName(values.name),
+    entry: resolve(values.entry),
   };
 }
 

@@ -15,7 +15,7 @@ export interface StartOptions {
   /** Options of Node itself. */
   readonly nodeOptions?: readonly string[];
   readonly args?: readonly string[];
-  /** Set besides, or instead of, what this process has. */
+  /** Set besides what this process has. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -33,7 +33,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 /** Starts a Node script with a channel for messages. */
 export function start(script: string, { nodeOptions = [], args = [], env = {} }: StartOptions = {}): ChildProcess {
   const child = spawn(process.execPath, [...nodeOptions, script, ...args], {
-    env: { ...process.env, ...env },
+    env: { ...ownEnv(), ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   children.add(child);
@@ -44,6 +44,12 @@ export function start(script: string, { nodeOptions = [], args = [], env = {} }:
   });
   return child;
 }
+
+/** What would change how the gateway or its telemetry behaves must not come from the shell. */
+const SETTINGS = /^(?:ANTIPHON|LLM|OTEL)_|_(?:API_KEY|BASE_URL)$|^(?:ALLOWED_MODELS|USE_MOCK_LLM|NODE_OPTIONS)$/;
+
+const ownEnv = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !SETTINGS.test(name)));
 
 const TAIL_CHARACTERS = 4_000;
 
@@ -86,11 +92,11 @@ function parse(line: string): Record<string, string> | undefined {
   }
 }
 
-/** Asks a process to end, and ends it if it does not. */
-export async function stop(child: ChildProcess): Promise<void> {
+/** Ends a process. With `gently` it is asked to, and has time for what it does at its end. */
+export async function stop(child: ChildProcess, gently = false): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(gently ? 'SIGTERM' : 'SIGKILL');
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
   await ended;
   clearTimeout(timer);

@@ -153,7 +153,7 @@ function sampleRss(pid: number): { end(): number } {
 /** Memory of a server that has just started. */
 const idle: Scenario = {
   name: 'idle',
-  warmUp: () => sleep(1000),
+  warmUp: () => sleep(300),
   async round(_, { pid }) {
     return { metrics: { idleRssMb: rssMb(pid) }, errors: [] };
   },

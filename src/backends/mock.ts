@@ -7,6 +7,7 @@ import {
   type Usage,
   UsageSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
+import { unlessAborted } from '../core/abort.ts';
 import { addWarnings, type Call } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Complete } from '../core/complete.ts';
@@ -45,16 +46,23 @@ export const mockBackend = (settings: MockSettings, clock: Clock): Complete =>
 async function answer(call: Call, script: MockScript, clock: Clock): Promise<CompleteResponse> {
   await sleep(script.latencyMs, clock, call.signal);
   if (script.errorRate > 0 && chance(script.seed, call.request) < script.errorRate) throw mockFault('upstream_error');
-  const pieces = piecesOf(mockAnswer(call.request, script.reply));
+  const whole = piecesOf(mockAnswer(call.request, script.reply));
+  const pieces = whole.slice(0, call.request.maxTokens);
   const fold = await tell(call, script, pieces, clock);
-  const toolCall = fold.parts.some(({ part }) => part.case === 'toolCall');
   return create(CompleteResponseSchema, {
     content: [...fold.parts],
-    finishReason: toolCall ? FinishReason.TOOL_CALLS : FinishReason.STOP,
-    providerFinishReason: toolCall ? 'tool_calls' : 'stop',
+    ...ending(fold, pieces.length < whole.length),
     usage: usage(call.request, pieces.length),
     providerModel: call.target?.model ?? '',
   });
+}
+
+function ending(fold: Fold, cut: boolean): Pick<CompleteResponse, 'finishReason' | 'providerFinishReason'> {
+  if (cut) return { finishReason: FinishReason.LENGTH, providerFinishReason: 'length' };
+  const toolCall = fold.parts.some(({ part }) => part.case === 'toolCall');
+  return toolCall
+    ? { finishReason: FinishReason.TOOL_CALLS, providerFinishReason: 'tool_calls' }
+    : { finishReason: FinishReason.STOP, providerFinishReason: 'stop' };
 }
 
 /** Gives out the pieces at the script's pace, and fails where the script says so. */
@@ -62,10 +70,10 @@ async function tell(call: Call, script: MockScript, pieces: readonly Delta[], cl
   const fold = new Fold();
   const paceMs = script.tokensPerSecond > 0 ? 1_000 / script.tokensPerSecond : 0;
   for (const [i, piece] of pieces.entries()) {
-    if (i === script.fault?.afterTokens) break;
+    if (script.fault && i >= script.fault.afterTokens) break;
     if (paceMs > 0 && i > 0) await sleep(paceMs, clock, call.signal);
     fold.add(piece);
-    if (call.sink && !call.sink.emit(piece)) await call.sink.ready();
+    if (call.sink && !call.sink.emit(piece)) await unlessAborted(call.sink.ready(), call.signal);
     call.signal.throwIfAborted();
   }
   if (script.fault) throw mockFault(script.fault.kind);

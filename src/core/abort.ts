@@ -18,3 +18,16 @@ export function linkedAbort(parent: AbortSignal): LinkedAbort {
     release: () => parent.removeEventListener('abort', follow),
   };
 }
+
+/** Waits for what never rejects. Rejects with the signal's reason if that aborts first. */
+export function unlessAborted(awaited: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    void awaited.then(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    });
+  });
+}

@@ -24,6 +24,7 @@ class Alarm {
   #dueMs = 0;
   #armedMs = 0;
   #timer: Timer | undefined;
+  #over = false;
 
   constructor(clock: Clock, ring: (phase: Phase) => void) {
     this.#clock = clock;
@@ -31,6 +32,7 @@ class Alarm {
   }
 
   set(phase: Phase, delayMs: number): void {
+    if (this.#over) return;
     this.#phase = phase;
     this.#dueMs = this.#clock.now() + delayMs;
     if (!this.#timer || this.#dueMs < this.#armedMs) this.#arm();
@@ -39,6 +41,12 @@ class Alarm {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  /** Stops for good: a sink may still say that there is room when the call is over. */
+  end(): void {
+    this.#over = true;
+    this.stop();
   }
 
   #arm(): void {
@@ -108,7 +116,7 @@ export const timeouts =
     try {
       return await next({ ...call, signal: abort.signal, ...guards(call, alarm, limits) });
     } finally {
-      alarm.stop();
+      alarm.end();
       total.cancel();
       abort.release();
     }

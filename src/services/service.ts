@@ -14,7 +14,7 @@ export interface Inbound {
   readonly id: string;
   /** The ids of the call, complete. */
   readonly context: CallContext;
-  /** Aborts when the caller cancels or goes away. Its reason does not matter. */
+  /** Aborts when the caller cancels or goes away, or the gateway stops. Its reason is a GatewayError. */
   readonly signal: AbortSignal;
   /** When the caller stops waiting, by the clock; undefined: never. */
   readonly deadlineMs: number | undefined;

@@ -21,6 +21,7 @@ export class StreamWriter implements Sink {
   readonly #trail: Trail;
   readonly #clock: Clock;
   #sequence = 0n;
+  #over = false;
 
   constructor(out: StreamOut, inbound: Inbound, trail: Trail, clock: Clock) {
     this.#out = out;
@@ -33,7 +34,9 @@ export class StreamWriter implements Sink {
     return this.#sequence > 0n;
   }
 
+  /** After the end it does nothing. */
   emit(delta: Delta): boolean {
+    if (this.#over) return true;
     if (this.#sequence === 0n) this.#start();
     return this.#write(delta);
   }
@@ -43,7 +46,9 @@ export class StreamWriter implements Sink {
   }
 
   completed(response: CompleteResponse): void {
+    if (this.#over) return;
     if (this.#sequence === 0n) this.#start();
+    this.#over = true;
     this.#write({ case: 'completed', value: { ...response, content: [] } });
   }
 

@@ -1,13 +1,13 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CompleteResponse, FinishReason, Role, WarningCode } from '#gen/antiphon/v1/completion_pb.js';
+import { type CompleteRequest, type CompleteResponse, FinishReason, Role, WarningCode } from '#gen/antiphon/v1/completion_pb.js';
 import type { MockSettings } from '../../src/backends/mock/options.ts';
 import { mockBackend } from '../../src/backends/mock.ts';
 import type { Call } from '../../src/core/call.ts';
 import { errorKinds, GatewayError } from '../../src/core/errors.ts';
 import { Fold } from '../../src/core/fold.ts';
-import { listSink, settle, testCall } from '../support/calls.ts';
+import { helloRequest, listSink, settle, testCall } from '../support/calls.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import {
   anyText,
@@ -257,7 +257,7 @@ describe('the time the mock takes', () => {
 
   it.each<[string, Partial<MockSettings>, number, number]>([
     ['before the first token', { latencyMs: 100 }, 50, 0],
-    ['between tokens', { tokensPerSecond: 10 }, 150, 2],
+    ['between tokens', { tokensPerSecond: 10 }, 50, 1],
   ])('ends when the call is aborted %s', async (_, settings, ms, tokens) => {
     const { pass, abort, clock } = start({ request: scripted({ reply: 'a b c' }) }, settings);
     expect(await pass(ms)).toEqual({ outcome: 'pending', tokens });
@@ -396,7 +396,7 @@ describe('the script of the mock', () => {
   it.each<JsonObject>([
     {},
     { seed: 0, latency_ms: 0, tokens_per_second: 0, error_rate: 0, reply: '' },
-    { seed: 2 ** 32 - 1, tokens_per_second: 1e6, fault_after_tokens: 3 },
+    { seed: 2 ** 32 - 1, tokens_per_second: 1e6, fault_after_tokens: 3, reply: 'a' },
   ])('is taken at its bounds: %j', async (script) => {
     expect((await start({ request: scripted(script) }).pass(1_000)).outcome).toBe('answered');
   });
@@ -405,5 +405,29 @@ describe('the script of the mock', () => {
     const { answer } = start({ request: scripted({ reply: 'x' }), target: undefined });
     expect(await answer).toMatchObject({ providerModel: '' });
     expect(wordsOf(await answer)).toBe('x');
+  });
+});
+
+describe('the limits that a request sets', () => {
+  const limited = (limits: Partial<CompleteRequest>) => {
+    const request = { ...helloRequest(), providerOptions: { mock: { reply: 'one two three four' } }, ...limits };
+    return mockBackend({ seed: 0, latencyMs: 0, tokensPerSecond: 0, errorRate: 0 }, fakeClock())(testCall({ request }));
+  };
+
+  it('are kept: max_tokens cuts, and the answer says so', async () => {
+    const { content, finishReason, usage } = await limited({ maxTokens: 2 });
+    expect(content[0]?.part.value).toBe('one two');
+    expect(finishReason).toBe(FinishReason.LENGTH);
+    expect(usage?.outputTokens).toBe(2n);
+  });
+
+  it('are kept: a stop text ends the answer before it', async () => {
+    const { content, finishReason } = await limited({ stop: ['four', ' three'] });
+    expect(content[0]?.part.value).toBe('one two');
+    expect(finishReason).toBe(FinishReason.STOP);
+  });
+
+  it('do not cut an answer that keeps them', async () => {
+    expect(await limited({ maxTokens: 4, stop: ['five'] })).toMatchObject({ finishReason: FinishReason.STOP });
   });
 });

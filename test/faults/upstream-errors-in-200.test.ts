@@ -101,11 +101,12 @@ describe('an error inside an answer of status 200', () => {
     for (const how of HOWS) await expectFailure(scene, how, { reason: 'UPSTREAM_ERROR', open: 1 });
   });
 
-  it('row 13: a key as its code is masked', async () => {
-    const scene = await setScene((line) =>
-      line.json(200, { error: { code: line.request.headers.authorization?.slice('Bearer '.length) } }, {}),
-    );
-    const metadata = { upstream_code: '[redacted]' };
+  it('row 13: a key as its code, or as the id of the request, is masked', async () => {
+    const scene = await setScene((line) => {
+      const key = line.request.headers.authorization?.slice('Bearer '.length) ?? '';
+      line.json(200, { error: { code: key } }, { 'x-request-id': key });
+    });
+    const metadata = { upstream_code: '[redacted]', upstream_request_id: '[redacted]' };
     for (const how of HOWS) await expectFailure(scene, how, { reason: 'UPSTREAM_ERROR', metadata, open: 1 });
   });
 

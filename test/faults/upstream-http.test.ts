@@ -1,17 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { chatBody, chatChunk, type Line, startUpstream } from '../support/upstream.ts';
-import {
-  aMoment,
-  answer,
-  echo,
-  expectFailure,
-  expectRecovery,
-  type Failure,
-  HOWS,
-  PARTIAL,
-  setScene,
-  textOf,
-} from './upstream-scene.ts';
+import { chatBody, chatChunk, type Line } from '../support/upstream.ts';
+import { aMoment, answer, expectFailure, expectRecovery, HOWS, PARTIAL, setScene, textOf } from './upstream-scene.ts';
 
 const badResponse = { reason: 'UPSTREAM_BAD_RESPONSE' } as const;
 const incomplete = { reason: 'UPSTREAM_INCOMPLETE' } as const;

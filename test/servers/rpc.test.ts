@@ -61,9 +61,7 @@ test('an answer comes with the ids of the call, and its span is ended with OK', 
   expect(calls.active).toBe(0);
   expect(reply.answers).toEqual([{ value: 'yes', headers: HEADERS }]);
   expect(seen).toMatchObject({ id: 'call-1', deadlineMs: 9_000, receivedMs: clock.now() });
-  expect(tracing.spans).toMatchObject([
-    { ended: 1, failedAs: undefined, attributes: { 'rpc.status_code': 'OK' } },
-  ]);
+  expect(tracing.spans).toMatchObject([{ ended: 1, failedAs: undefined, attributes: { 'rpc.status_code': 'OK' } }]);
 });
 
 test.each([

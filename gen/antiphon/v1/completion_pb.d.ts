@@ -17,7 +17,7 @@ export declare const file_antiphon_v1_completion: GenFile;
  * CompleteRequest asks a model to continue a conversation.
  *
  * A field that breaks its rule is refused with INVALID_ARGUMENT and a `google.rpc.BadRequest` that names every field
- * at fault. A field marked "not yet" is refused with UNIMPLEMENTED when it is set; nothing is ignored silently.
+ * at fault, up to 50. A field marked "not yet" is refused with UNIMPLEMENTED when it is set; nothing is ignored silently.
  * The whole message is at most 16 MiB, unless the server is configured otherwise.
  *
  * @generated from message antiphon.v1.CompleteRequest
@@ -365,7 +365,7 @@ export declare type Media = Message$1<"antiphon.v1.Media"> & {
     case: "data";
   } | {
     /**
-     * An https URL of at most 8,192 bytes, which the provider fetches. Not for audio.
+     * An https URL of at most 8,192 bytes, without credentials, which the provider fetches. Not for audio.
      *
      * @generated from field: string url = 2;
      */
@@ -547,7 +547,8 @@ export declare type Tool = Message$1<"antiphon.v1.Tool"> & {
   /**
    * The arguments, as the text of a JSON Schema whose type is "object". Empty: no arguments.
    *
-   * It is text, so that the order of its keys, which models follow, is kept. At most 256 KiB and 64 levels deep.
+   * It is text, so that the order of its keys, which models follow, is kept. At most 256 KiB, 64 levels deep and
+   * 50,000 values.
    *
    * @generated from field: string parameters = 3;
    */
@@ -693,7 +694,7 @@ export declare type JsonSchemaFormat = Message$1<"antiphon.v1.JsonSchemaFormat">
   /**
    * The text of the JSON Schema. Required.
    *
-   * At most 256 KiB and 64 levels deep.
+   * At most 256 KiB, 64 levels deep and 50,000 values.
    *
    * @generated from field: string schema = 2;
    */

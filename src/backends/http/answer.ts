@@ -2,6 +2,7 @@ import type { Call, Target } from '../../core/call.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Delta } from '../../core/events.ts';
 import type { Fold } from '../../core/fold.ts';
+import type { Redact } from '../../core/redact.ts';
 import type { Decoder, Dialect, Ending } from '../../dialects/dialect.ts';
 import type { Provider } from '../../providers/provider.ts';
 import { parseJson } from '../../wire/json.ts';
@@ -10,6 +11,7 @@ import type { Receiver } from './exchange.ts';
 
 export interface AnswerLimits {
   readonly provider: Provider;
+  readonly redact: Redact;
   readonly maxResponseBytes: number;
   readonly maxEventBytes: number;
 }
@@ -58,9 +60,14 @@ export class Answer implements Receiver {
   head(status: number, headers: Readonly<Record<string, string>>): void {
     this.#status = status;
     this.#headers = headers;
-    this.requestId = asId(headers[this.#limits.provider.requestIdHeader]);
+    const { provider, redact } = this.#limits;
+    this.requestId = asId(redact(headers[provider.requestIdHeader] ?? ''));
+    if (status < 200 || status > 299) {
+      this.#mode = 'failure';
+      return;
+    }
     refuseEncoding(headers['content-encoding']);
-    this.#mode = status < 200 || status > 299 ? 'failure' : this.#framing(headers['content-type'] ?? '');
+    this.#mode = this.#framing(headers['content-type'] ?? '');
   }
 
   data(bytes: Uint8Array): boolean {
@@ -118,11 +125,11 @@ export class Answer implements Receiver {
 }
 
 /** An id as it may go into headers and logs; anything else is not one. */
-const asId = (value = ''): string => (/^[\x21-\x7e]{1,128}$/.test(value) ? value : '');
+const asId = (value: string): string => (/^[\x21-\x7e]{1,128}$/.test(value) ? value : '');
 
 /** `identity` was asked for. Nothing is decompressed, so that nothing can be inflated into a bomb. */
-function refuseEncoding(encoding: string | undefined): void {
-  if (encoding === undefined || encoding === '' || encoding === 'identity') return;
+function refuseEncoding(encoding = ''): void {
+  if (encoding === '' || encoding.toLowerCase() === 'identity') return;
   throw new GatewayError('upstream_bad_response', 'The provider sent a compressed answer, which it was asked not to.');
 }
 

@@ -99,7 +99,8 @@ class Exchange implements ReuseAware {
   }
 
   onResponseData(_: Dispatcher.DispatchController, bytes: Uint8Array): void {
-    if (!this.#settled) this.#guard(() => this.#take(bytes));
+    if (this.#settled) this.#controller?.abort(new Error('answer was over'));
+    else this.#guard(() => this.#take(bytes));
   }
 
   onResponseEnd(): void {

@@ -14,13 +14,12 @@ function lastUserText({ messages }: CompleteRequest): string {
   return texts.join(' ');
 }
 
-/** The tool that must be called, or that the user names; none after a tool's result. */
+/** The tool that must be called, or else, but not after a tool's result, the one that the user names. */
 function calledTool(request: CompleteRequest): Tool | undefined {
   const choice = request.toolChoice?.choice;
   if (choice?.case === 'name') return request.tools.find(({ name }) => name === choice.value);
-  if (request.messages.at(-1)?.role === Role.TOOL) return undefined;
-  if (choice?.value === ToolChoiceMode.NONE) return undefined;
   if (choice?.value === ToolChoiceMode.REQUIRED) return request.tools[0];
+  if (choice?.value === ToolChoiceMode.NONE || request.messages.at(-1)?.role === Role.TOOL) return undefined;
   const asked = lastUserText(request);
   return request.tools.find(({ name }) => asked.includes(name));
 }
@@ -37,8 +36,13 @@ function words(request: CompleteRequest): string {
 
 /** The same request always gets the same answer. */
 export function mockAnswer(request: CompleteRequest, reply: string | undefined): MockAnswer {
-  if (reply !== undefined) return { text: reply };
+  if (reply !== undefined) return { text: beforeStop(reply, request.stop) };
   const tool = calledTool(request);
   if (tool) return { tool, arguments: JSON.stringify(sampleOf(parsed(tool.parameters))) };
-  return { text: words(request) };
+  return { text: beforeStop(words(request), request.stop) };
+}
+
+function beforeStop(text: string, stops: readonly string[]): string {
+  const ends = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+  return text.slice(0, Math.min(text.length, ...ends));
 }

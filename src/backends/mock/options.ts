@@ -41,17 +41,18 @@ const errorKind: Check<ErrorKind> = {
 export function mockScript(settings: MockSettings, provider: string, options: JsonObject = {}): MockScript {
   const read = reader(`provider_options["${provider}"]`, options);
   const kind = read('fault', errorKind);
+  const afterTokens = read('fault_after_tokens', numberIn(0, 1e6)) ?? 0;
   const script = {
     seed: read('seed', numberIn(0, 2 ** 32 - 1)) ?? settings.seed,
     latencyMs: read('latency_ms', numberIn(0, LONGEST_MS)) ?? settings.latencyMs,
     tokensPerSecond: read('tokens_per_second', numberIn(0, 1e6)) ?? settings.tokensPerSecond,
     errorRate: read('error_rate', numberIn(0, 1)) ?? settings.errorRate,
     reply: read('reply', text),
-    fault: kind && { kind, afterTokens: read('fault_after_tokens', numberIn(0, 1e6)) ?? 0 },
+    fault: kind && { kind, afterTokens },
   };
   const unread = Object.keys(options).find((key) => !KNOWN.has(key));
   if (unread !== undefined)
-    throw refused(`provider_options["${provider}"].${unread}`, `is not one of ${[...KNOWN].join(', ')}`);
+    throw refused(`provider_options["${provider}"].${unread.slice(0, 64)}`, `is not one of ${[...KNOWN].join(', ')}`);
   return script;
 }
 

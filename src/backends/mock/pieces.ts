@@ -10,6 +10,3 @@ export function piecesOf(answer: MockAnswer): Delta[] {
   const first = toolCallDelta(0, '', { id: `call_mock_${answer.tool.name}`, name: answer.tool.name });
   return [first, ...tokensOf(answer.arguments).map((token) => toolCallDelta(0, token))];
 }
-
-/** How many tokens a text has, the way the mock counts. */
-export const countTokens = (text: string): number => tokensOf(text).length;

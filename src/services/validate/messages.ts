@@ -43,6 +43,18 @@ function checkMessage({ role, content }: Message, path: string, calls: Calls, fo
   found.check(content.length > 0, `${path}.content`, 'must have at least one part');
   found.check(content.length <= 1_000, `${path}.content`, 'must have at most 1,000 parts');
   checkParts(content, `${path}.content`, allowed, `a message of role ${Role[role]}`, calls, found);
+  checkCallIds(content, `${path}.content`, found);
+}
+
+/** Results are told apart by these ids, so no two calls of a turn may share one. */
+function checkCallIds(parts: readonly Part[], path: string, found: Violations): void {
+  const ids = new Set<string>();
+  for (const [i, { part }] of parts.entries()) {
+    if (part.case !== 'toolCall') continue;
+    const { id } = part.value;
+    found.check(!ids.has(id), `${path}[${i}].tool_call.id`, 'must not be the id of another call in the message');
+    ids.add(id);
+  }
 }
 
 function checkParts(
@@ -86,7 +98,9 @@ function checkResult({ toolCallId, content }: ToolResult, path: string, calls: C
   checkParts(content, `${path}.content`, inResult, 'a tool_result', calls, found);
 }
 
-const mediaType = /^[\w.+-]{1,127}\/[\w.+-]{1,127}(?:\s*;.{0,100})?$/;
+const mediaType = /^[\w.+-]+\/[\w.+-]+(?: *;.*)?$/;
+
+const isMediaType = (text: string): boolean => withinBytes(text, 255) && mediaType.test(text);
 
 function checkMedia(
   { source, mediaType: type, filename }: Media,
@@ -97,7 +111,7 @@ function checkMedia(
   if (source.case === undefined) return found.add(path, isAudio ? 'must have data' : 'must have data or url');
   if (source.case === 'data') {
     found.check(source.value.length > 0, `${path}.data`, 'must not be empty');
-    found.check(mediaType.test(type), `${path}.media_type`, 'must be a media type such as "image/png"');
+    found.check(isMediaType(type), `${path}.media_type`, 'must be a media type such as "image/png"');
   } else if (isAudio) {
     found.add(`${path}.url`, 'is not possible for audio; send data');
   } else {
@@ -106,7 +120,7 @@ function checkMedia(
       `${path}.url`,
       'must be an https URL of at most 8,192 bytes, without credentials',
     );
-    found.check(type === '' || mediaType.test(type), `${path}.media_type`, 'must be a media type such as "image/png"');
+    found.check(type === '' || isMediaType(type), `${path}.media_type`, 'must be a media type such as "image/png"');
   }
   found.check(withinBytes(filename, 255), `${path}.filename`, 'must be at most 255 bytes');
 }

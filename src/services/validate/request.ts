@@ -55,7 +55,7 @@ function checkTools(request: CompleteRequest, found: Violations): void {
   for (const [i, { name, parameters }] of tools.slice(0, 128).entries()) {
     found.check(toolName.test(name), `tools[${i}].name`, NAME_RULE);
     found.check(!names.has(name), `tools[${i}].name`, 'must not be the name of another tool');
-    const problem = parameters === '' ? undefined : schemaProblem(parameters);
+    const problem = parameters === '' ? undefined : schemaProblem(parameters, 'object');
     if (problem) found.add(`tools[${i}].parameters`, problem);
     names.add(name);
   }

@@ -1,7 +1,7 @@
 import { type ErrorKind, type FieldViolation, GatewayError } from '../../core/errors.ts';
 
-/** So many are told; a request with more has them all checked again after these are mended. */
-const MOST_TOLD = 20;
+/** So many are told; the others will be when these are mended. */
+const MOST_TOLD = 50;
 
 /** Collects what is wrong with a request, so that the caller is told all at once. */
 export class Violations {
