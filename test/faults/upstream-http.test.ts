@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { chatBody, chatChunk, type Line } from '../support/upstream.ts';
-import { aMoment, answer, expectFailure, expectRecovery, HOWS, PARTIAL, setScene, textOf } from './upstream-scene.ts';
+import { expectFailure, expectRecovery } from './upstream-checks.ts';
+import { aMoment, answer, HOWS, PARTIAL, setScene, textOf } from './upstream-scene.ts';
 
 const badResponse = { reason: 'UPSTREAM_BAD_RESPONSE' } as const;
 const incomplete = { reason: 'UPSTREAM_INCOMPLETE' } as const;

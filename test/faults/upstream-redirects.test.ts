@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startUpstream } from '../support/upstream.ts';
-import {
-  aMoment,
-  answer,
-  echo,
-  expectFailure,
-  expectRecovery,
-  type Failure,
-  HOWS,
-  setScene,
-  textOf,
-} from './upstream-scene.ts';
+import { expectFailure, expectRecovery, type Failure } from './upstream-checks.ts';
+import { aMoment, answer, echo, HOWS, setScene, textOf } from './upstream-scene.ts';
 
 describe('a redirect', () => {
   it.each([300, 301, 302, 303, 305, 307, 308])('row 19: %i is not followed, and no key goes there', async (status) => {

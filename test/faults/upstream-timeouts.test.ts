@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chatChunk, type Line } from '../support/upstream.ts';
-import { expectFailure, expectRecovery, HOWS, PARTIAL, setScene } from './upstream-scene.ts';
+import { expectFailure, expectRecovery } from './upstream-checks.ts';
+import { HOWS, PARTIAL, setScene } from './upstream-scene.ts';
 
 const FOR_EVER = 60_000;
 

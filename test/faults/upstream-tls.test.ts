@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates, type TlsOptions } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Upstream } from '../support/upstream.ts';
-import { answer, expectFailure, HOWS, type SceneOptions, setScene, textOf } from './upstream-scene.ts';
+import { expectFailure } from './upstream-checks.ts';
+import { answer, HOWS, type SceneOptions, setScene, textOf } from './upstream-scene.ts';
 
 const file = (name: string) => readFileSync(join(import.meta.dirname, 'tls', name), 'utf8');
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chatBody, chatChunk, type Line } from '../support/upstream.ts';
-import { echo, expectFailure, expectRecovery, HOWS, PARTIAL, setScene, textOf } from './upstream-scene.ts';
+import { expectFailure, expectRecovery } from './upstream-checks.ts';
+import { echo, HOWS, PARTIAL, setScene, textOf } from './upstream-scene.ts';
 
 const head = (type: string, framing: string) => `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\n${framing}\r\n\r\n`;
 

@@ -69,7 +69,7 @@ describe('whatever the error says', () => {
           expect(text.length).toBeLessThanOrEqual(1024);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 200, interruptAfterTimeLimit: 10_000, markInterruptAsFailure: true },
     );
   });
 
@@ -78,7 +78,7 @@ describe('whatever the error says', () => {
       fc.property(anyText, facts, (message, each) => {
         expect(trailerBytes(status(each as ErrorFacts, message))).toBeLessThan(5 * 1024);
       }),
-      { numRuns: 200 },
+      { numRuns: 200, interruptAfterTimeLimit: 10_000, markInterruptAsFailure: true },
     );
   });
 });
