@@ -15,9 +15,10 @@ import {
 import type { CallContext, StreamCompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import type { Inbound, LlmService } from '../services/service.ts';
+import { loggedError } from '../telemetry/plain-text.ts';
 import { answerJson, type HttpHandler, type HttpRequest, type HttpResponse } from './http-message.ts';
 import type { PlainService } from './plain.ts';
-import { type Arrival, type Calls, describe, type Reply, type ReplyHeaders, type Work } from './rpc.ts';
+import type { Arrival, Calls, Reply, ReplyHeaders, Work } from './rpc.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
 import type { RpcStatus } from './status.ts';
 import { StreamBridge } from './stream-bridge.ts';
@@ -65,7 +66,7 @@ function nodeHandler(router: ConnectRouter, { log, redact }: DoorTools): HttpHan
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((thrown: unknown) => {
         if (response.destroyed || response.writableEnded) return;
-        log.error({ path, ...describe(thrown, redact) }, 'a call could not be answered');
+        log.error({ path, error: loggedError(thrown, redact) }, 'a call could not be answered');
         if (response.headersSent) request.destroy();
         else answerJson(response, 500, { code: 'internal', message: 'internal error' });
       });

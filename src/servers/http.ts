@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:http';
 import { constants, createServer as createHttp2Server, Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
+import { loggedError } from '../telemetry/plain-text.ts';
 import { readFirstBytes } from './first-bytes.ts';
 import { answerJson, type HttpHandler, type HttpRequest, type HttpResponse } from './http-message.ts';
 import { Http2Sessions } from './http2-sessions.ts';
-import { describe } from './rpc.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
 
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -115,7 +115,7 @@ function requestListener(handlers: readonly HttpHandler[], { clock, log, redact 
       if (handlers.some((handle) => handle(request, response, path))) return;
       answerJson(response, 404, { code: 'unimplemented', message: 'There is nothing at this path.' });
     } catch (thrown) {
-      log.error({ ...describe(thrown, redact) }, 'a request failed');
+      log.error({ error: loggedError(thrown, redact) }, 'a request failed');
       request.destroy();
     }
   };

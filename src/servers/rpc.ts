@@ -1,9 +1,9 @@
 import { status as statusNames } from '@grpc/grpc-js';
 import { GatewayError, type GrpcCode, grpcCode, toGatewayError } from '../core/errors.ts';
-import type { Redact } from '../core/redact.ts';
 import type { Span } from '../core/span.ts';
 import type { TracedCall } from '../core/tracing.ts';
 import type { Inbound } from '../services/service.ts';
+import { loggedError } from '../telemetry/plain-text.ts';
 import type { DoorTools } from './settings.ts';
 import { type RpcStatus, statusOf } from './status.ts';
 
@@ -162,11 +162,12 @@ class ActiveCall<T> implements Running {
     this.#failure = error;
     const { log, redact } = this.#tools;
     const fields = { request_id: this.#id, method: this.#arrival.method };
-    if (error.kind === 'internal') log.error({ ...fields, ...describe(error.facts.cause, redact) }, 'a call failed');
+    if (error.kind === 'internal')
+      log.error({ ...fields, error: loggedError(error.facts.cause, redact) }, 'a call failed');
     try {
       this.#reply.error(statusOf(error, redact), this.#headers);
     } catch (thrown) {
-      log.error({ ...fields, ...describe(thrown, redact) }, 'a call could not be answered');
+      log.error({ ...fields, error: loggedError(thrown, redact) }, 'a call could not be answered');
     }
   }
 
@@ -182,14 +183,3 @@ const PRINTABLE = /^[\x20-\x7e]+$/;
 
 const replyHeaders = (headers: ReplyHeaders): ReplyHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([, value]) => PRINTABLE.test(value)));
-
-/**
- * What the log may know of a defect: its name, its code and the place. Its message is left out, since it may quote what
- * was being worked on.
- */
-export function describe(cause: unknown, redact: Redact): Record<string, string> {
-  if (!(cause instanceof Error)) return { error: typeof cause };
-  const code = 'code' in cause && typeof cause.code === 'string' ? { error_code: redact(cause.code) } : {};
-  const place = cause.stack?.match(/^ +at .*$/m)?.[0].trim();
-  return { error: redact(cause.name), ...code, ...(place && { error_at: redact(place) }) };
-}

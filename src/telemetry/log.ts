@@ -123,7 +123,7 @@ const MAX_DEPTH = 4;
 function masked(value: unknown, redact: Redact, depth: number): unknown {
   if (typeof value === 'string') return plainText(value, redact, MAX_TEXT);
   if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Error) return loggedError(value, redact, false);
+  if (value instanceof Error) return loggedError(value, redact);
   if (depth === 0) return '...';
   if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => masked(item, redact, depth - 1));
   const entries = Object.entries(value).slice(0, MAX_ITEMS);

@@ -28,40 +28,31 @@ export const isPlain = (text: string, redact: Redact): boolean => text.search(OB
 export interface LoggedError {
   readonly name: string;
   readonly code?: string;
-  readonly message: string;
-  /** Where it was made, innermost first. */
-  readonly stack?: readonly string[];
+  /** Where it was made: the file with its folder, line and column. */
+  readonly at?: string;
 }
 
 const MAX_NAME = 64;
-const MAX_MESSAGE = 300;
-const MAX_FRAMES = 12;
-const MAX_FRAME = 200;
+const MAX_PLACE = 100;
 
 /**
- * An error for the log. What its message quotes is left out, since runtimes quote what they worked on: JSON.parse, for
- * one, repeats some of the text. For the same reason the stack is its frames alone, without the message they begin with.
+ * An error for the log: what it is and where it was made. Its message is left out, since runtimes quote what they
+ * worked on (JSON.parse, for one, repeats some of the text), and so is the stack, which begins with the message.
  */
-export function loggedError(thrown: unknown, redact: Redact, withStack: boolean): LoggedError {
-  if (!(thrown instanceof Error)) return { name: typeof thrown, message: '' };
-  const { name, message, stack } = thrown;
+export function loggedError(thrown: unknown, redact: Redact): LoggedError {
+  if (!(thrown instanceof Error)) return { name: typeof thrown };
   const code = 'code' in thrown && ['string', 'number'].includes(typeof thrown.code) ? String(thrown.code) : '';
+  const at = place(thrown);
   return {
-    name: plainText(String(name), redact, MAX_NAME),
+    name: plainText(String(thrown.name), redact, MAX_NAME),
     ...(code && { code: plainText(code, redact, MAX_NAME) }),
-    message: plainText(unquoted(String(message)), redact, MAX_MESSAGE),
-    ...(withStack && stack ? { stack: frames(stack, message, redact) } : {}),
+    ...(at && { at: plainText(at, redact, MAX_PLACE) }),
   };
 }
 
-/** From the first quotation mark to the last. */
-const unquoted = (message: string): string => message.replace(/["'`][\s\S]*["'`]/, '(...)');
-
-function frames(stack: string, message: string, redact: Redact): readonly string[] {
+/** Of the innermost frame, `folder/file.ts:line:column`: more of the path would tell how the machine is set up. */
+function place({ stack = '', message }: Error): string | undefined {
   const begin = stack.indexOf(message);
-  if (begin < 0) return [];
-  const lines = stack.slice(begin + message.length).split('\n', MAX_FRAMES + 1);
-  return lines
-    .filter((line) => /^\s+at /.test(line))
-    .map((line) => plainText(line.trim().slice('at '.length), redact, MAX_FRAME));
+  const frames = begin < 0 ? '' : stack.slice(begin + message.length);
+  return /^\s+at .*?((?:[\w.@-]+[/\\])?[\w.-]+:\d+:\d+)\)?$/m.exec(frames)?.[1];
 }

@@ -121,7 +121,7 @@ function howItEnded({ error, finishReason, attempts, warnings }: CallOutcome, re
   return {
     status: statusName(error?.rule.code),
     error_reason: error && ErrorReason[error.rule.reason],
-    error_cause: cause === undefined ? undefined : loggedError(cause, redact, error?.kind === 'internal'),
+    error_cause: cause === undefined ? undefined : loggedError(cause, redact),
     finish_reason: finishReason ? FinishReason[finishReason].toLowerCase() : undefined,
     attempts,
     warnings: warnings || undefined,

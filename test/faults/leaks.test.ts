@@ -1,13 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  CallContextSchema,
-  type CompleteRequest,
-  CompleteRequestSchema,
-  MessageSchema,
-  Role,
-} from '#gen/antiphon/v1/completion_pb.js';
+import { type CompleteRequest, CompleteRequestSchema, MessageSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
+import { loadConfig } from '../../src/config/load.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { redactor } from '../../src/core/redact.ts';
+import { start } from '../../src/start.ts';
+import { createLog } from '../../src/telemetry/log.ts';
 import { connectClient, type DoorClient, type DoorReply, grpcClient } from '../support/doors.ts';
 import { startGateway } from '../support/gateway.ts';
 import { otlpReceiver } from '../support/otlp-receiver.ts';
@@ -188,12 +187,10 @@ async function callAll(clients: Readonly<Record<string, DoorClient>>, name: stri
 
 /** Calls that the gateway itself refuses. */
 async function refusals(client: DoorClient, outputs: Outputs): Promise<void> {
-  const context = create(CallContextSchema, { sourceAgent: '\n' });
   const refused = [
     request('test/test-model', { temperature: 9 }),
-    request('nowhere/model'),
+    request('x'.repeat(257)),
     request('test/test-model', { messages: [...request('').messages, create(MessageSchema)] }),
-    request('test/test-model', { context }),
   ];
   for (const each of refused) {
     const reply = await client.unary(complete, each);
@@ -268,4 +265,45 @@ test.each([
   expect(response.status).toBe(400);
   expect(await response.text()).not.toMatch(CANARY);
   expect(gateway.logText()).not.toMatch(CANARY);
+});
+
+const DEFECT_MS = 54_321;
+
+/** Time that fails, with a secret, for whoever waits this long: the layer of the timeouts, on every call. */
+const brokenClock: Clock = {
+  ...systemClock,
+  after(delayMs, task) {
+    if (delayMs === DEFECT_MS) throw new TypeError(`boom "${prompts.short}" ${keys.LLM_API_KEY}`);
+    return systemClock.after(delayMs, task);
+  },
+};
+
+test('row 85b: an Error from inside reaches the caller as INTERNAL, without a word of it', async () => {
+  const env = { ...keys, USE_MOCK_LLM: 'true', ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0' };
+  const file = `timeouts: { total_ms: ${DEFECT_MS}, stream_total_ms: ${DEFECT_MS} }`;
+  const variables = { ...env, ANTIPHON_METRICS_PORT: '0', ANTIPHON_CONFIG: 'test.yaml' };
+  const config = loadConfig(variables, () => Buffer.from(file));
+  const logged: string[] = [];
+  const stream = { write: (line: string) => void logged.push(line) };
+  const redact = redactor(config.secrets);
+  const log = createLog({ service: 'antiphon', version: '0', level: 'debug', redact, clock: systemClock, stream });
+  const { addresses, close } = await start(config, log, brokenClock);
+  onTestFinished(close);
+  const port = (address: string) => Number(address.split(':').at(-1));
+  for (const client of [grpcClient(port(addresses.grpc)), connectClient(port(addresses.http))]) {
+    onTestFinished(() => client.close());
+    for (const reply of [
+      await client.unary(complete, request('mock/echo')),
+      await client.stream(streamComplete, request('mock/echo')),
+    ]) {
+      expect(reply.error).toMatchObject({
+        code: 13,
+        message: 'The gateway failed on this call. Report its x-request-id.',
+        errorInfo: { reason: 'INTERNAL' },
+      });
+      expect(JSON.stringify(reply.error, (_, value) => plain(value))).not.toMatch(CANARY);
+    }
+  }
+  expect(logged.filter((line) => line.includes('"level":"error"')).length).toBeGreaterThanOrEqual(4);
+  expect(logged.join('')).not.toMatch(CANARY);
 });

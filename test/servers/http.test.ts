@@ -152,7 +152,7 @@ test('further handlers are asked, and one that throws ends its request only', as
   );
   expect((await fetch(`${url}/extra?x`)).status).toBe(202);
   await expect(fetch(`${url}/broken`)).rejects.toThrow();
-  expect(logged).toMatchObject([{ message: 'a request failed', fields: { error: 'Error' } }]);
+  expect(logged).toMatchObject([{ message: 'a request failed', fields: { error: { name: 'Error' } } }]);
   expect((await fetch(`${url}/nothing`)).status).toBe(404);
 });
 

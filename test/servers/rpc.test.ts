@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { CallContextSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { GatewayError } from '../../src/core/errors.ts';
-import { type Arrival, Calls, describe as describeCause, type Work } from '../../src/servers/rpc.ts';
+import { type Arrival, Calls, type Work } from '../../src/servers/rpc.ts';
 import type { DoorTools } from '../../src/servers/settings.ts';
 import type { Inbound } from '../../src/services/service.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -95,11 +95,11 @@ describe('a defect', () => {
     calls.run(arrival(), work, reply);
     await calls.idle();
     expect(reply.answers).toMatchObject([{ status: { code: 13 }, headers: HEADERS }]);
-    expect(logged).toMatchObject([{ fields: { request_id: 'call-1', error: 'TypeError' } }]);
+    expect(logged).toMatchObject([{ fields: { request_id: 'call-1', error: { name: 'TypeError' } } }]);
     expect(JSON.stringify(logged) + (reply.answers[0] as { status: { message: string } }).status.message).not.toMatch(
       /hush|canary|prompt/,
     );
-    expect(String(logged[0]?.fields.error_at)).toMatch(/^at .*rpc\.test/);
+    expect(logged[0]?.fields.error).toMatchObject({ at: expect.stringMatching(/rpc\.test/) });
   });
 
   test('of the tracing is an answer too', async () => {
@@ -202,11 +202,4 @@ test('what cannot stand in a header is left out', async () => {
   await calls.idle();
   expect(reply.answers).toMatchObject([{ headers: { 'x-request-id': 'call-1', 'x-trace-id': 'ok' } }]);
   expect(Object.keys((reply.answers[0] as { headers: object }).headers)).toHaveLength(2);
-});
-
-test('a cause is described by name, code and place', () => {
-  const mask = (text: string) => text;
-  expect(describeCause('text', mask)).toEqual({ error: 'string' });
-  const coded = Object.assign(new Error('x'), { code: 'ECONNRESET', stack: 'no places' });
-  expect(describeCause(coded, mask)).toEqual({ error: 'Error', error_code: 'ECONNRESET' });
 });

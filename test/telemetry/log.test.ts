@@ -56,10 +56,10 @@ it('masks secrets, wherever in the fields they are', () => {
   expect(lines.join()).not.toContain(CANARY);
 });
 
-it('says of an error its name, code and message', () => {
+it('says of an error its name, code and place', () => {
   const { log, parsed } = logging();
   log.error({ error: Object.assign(new Error('gone'), { code: 'EPIPE', config: 'prompt' }) }, 'failed');
-  expect(parsed()[0]?.error).toEqual({ name: 'Error', code: 'EPIPE', message: 'gone' });
+  expect(parsed()[0]?.error).toEqual({ name: 'Error', code: 'EPIPE', at: expect.stringContaining('log.test.ts') });
 });
 
 it('keeps a line in bounds, and whole, whatever it is given', () => {

@@ -42,47 +42,42 @@ describe('a logged error', () => {
     }
   };
 
-  it('has a name, a code and a message', () => {
+  it('has a name, a code and a place', () => {
     const error = Object.assign(new TypeError(`bad ${CANARY}`), { code: 'ECONNRESET' });
-    expect(loggedError(error, redact, false)).toEqual({
+    expect(loggedError(error, redact)).toEqual({
       name: 'TypeError',
       code: 'ECONNRESET',
-      message: 'bad [redacted]',
+      at: expect.stringMatching(/^telemetry.plain-text\.test\.ts:\d+:\d+$/),
     });
-    expect(loggedError(Object.assign(new Error(''), { code: 7 }), redact, false).code).toBe('7');
-    expect(loggedError(Object.assign(new Error(''), { code: {} }), redact, false)).not.toHaveProperty('code');
+    expect(loggedError(Object.assign(new Error(''), { code: 7 }), redact).code).toBe('7');
+    expect(loggedError(Object.assign(new Error(''), { code: {} }), redact)).not.toHaveProperty('code');
   });
 
   it.each(['tell me a secret', 'tell "me" a secret', "it's a `secret`", '\n    at secret (secret.ts:1:1)'])(
     'does not repeat what was parsed: %j',
     (prompt) => {
-      const logged = JSON.stringify(loggedError(parseError(prompt), redact, true));
+      const logged = JSON.stringify(loggedError(parseError(prompt), redact));
       expect(logged).toContain('SyntaxError');
       expect(logged).not.toContain('secret');
     },
   );
 
-  it('has the frames of its stack only, and only if asked for', () => {
-    const error = new Error('a message\n    at with a frame in it (x.ts:1:1)');
-    const { stack, message } = loggedError(error, redact, true);
-    expect(stack?.length).toBeGreaterThan(1);
-    expect(stack?.[0]).toContain('plain-text.test.ts');
-    expect(stack?.join()).not.toContain('with a frame in it');
-    expect(message).toBe('a message\n    at with a frame in it (x.ts:1:1)');
-    expect(loggedError(error, redact, false)).not.toHaveProperty('stack');
+  it('does not take a place from the message', () => {
+    const error = new Error('a message\n    at with a frame in it (secret.ts:1:1)');
+    expect(loggedError(error, redact).at).toContain('plain-text.test.ts');
     error.stack = 'made by hand';
-    expect(loggedError(error, redact, true).stack).toEqual([]);
+    expect(loggedError(error, redact)).toEqual({ name: 'Error' });
   });
 
   it('is bounded', () => {
-    const error = new Error('x '.repeat(9000));
+    const error = Object.assign(new Error('x'), { code: 'c '.repeat(9000) });
     error.name = 'n '.repeat(9000);
-    const { name, message } = loggedError(error, redact, true);
-    expect([name.length, message.length]).toEqual([64, 300]);
+    const { name, code } = loggedError(error, redact);
+    expect([name.length, code?.length]).toEqual([64, 64]);
   });
 
   it('says of another thing only what kind it is', () => {
-    expect(loggedError(CANARY, redact, true)).toEqual({ name: 'string', message: '' });
-    expect(loggedError(undefined, redact, true)).toEqual({ name: 'undefined', message: '' });
+    expect(loggedError(CANARY, redact)).toEqual({ name: 'string' });
+    expect(loggedError(undefined, redact)).toEqual({ name: 'undefined' });
   });
 });
