@@ -83,7 +83,8 @@ const recording = (series: SeriesIndex): CallMetrics => ({
     of.overhead.record(seconds(gatewayMs));
     if (firstTokenMs !== undefined) of.firstToken.record(seconds(firstTokenMs));
     if (usage) countTokens(of, usage);
-    if (error) of.errors(error).value++;
+    // Whoever leaves has changed their mind; nothing has failed.
+    if (error && error !== 'cancelled') of.errors(error).value++;
     if (error === 'model_not_allowed') of.violations.value++;
   },
 });
