@@ -20,7 +20,7 @@ export interface Options {
 
 const SOURCE_ENTRY = fileURLToPath(new URL('../src/cli.js', import.meta.url));
 
-const FULL: Scale = { rounds: 5, seconds: 3, warmUpSeconds: 15, pacedStreams: 1000, pacedSeconds: 10, cancels: 50 };
+const FULL: Scale = { rounds: 5, seconds: 2, warmUpSeconds: 15, pacedStreams: 1000, pacedSeconds: 10, cancels: 50 };
 const QUICK: Scale = { rounds: 1, seconds: 0.8, warmUpSeconds: 0.5, pacedStreams: 200, pacedSeconds: 1, cancels: 5 };
 
 export const USAGE = `npm run bench -- [options]

@@ -116,8 +116,8 @@ const latency: Scenario = {
 const paced: Scenario = {
   name: 'paced',
   async warmUp(bench, { destination }, { warmUpSeconds }) {
-    const model = streamModel(Math.ceil(warmUpSeconds * TOKENS_PER_SECOND), TOKENS_PER_SECOND);
-    await runLoop(bench, destination, { model, concurrency: 100, seconds: 0, rampMs: 500 });
+    const model = streamModel(Math.ceil((warmUpSeconds / 3) * TOKENS_PER_SECOND), TOKENS_PER_SECOND);
+    await runLoop(bench, destination, { model, concurrency: 300, seconds: 0, rampMs: 500 });
   },
   async round(bench, subject, { pacedStreams, pacedSeconds }) {
     const model = streamModel(pacedSeconds * TOKENS_PER_SECOND, TOKENS_PER_SECOND);

@@ -1,11 +1,6 @@
-import {
-  ConnectError,
-  type ConnectRouter,
-  createConnectRouter,
-  type HandlerContext,
-  type ServiceImpl,
-} from '@connectrpc/connect';
-import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
+import type { DescService } from '@bufbuild/protobuf';
+import { ConnectError, createConnectRouter, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
   compressionGzip,
@@ -17,6 +12,7 @@ import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js
 import type { Inbound, LlmService } from '../services/service.ts';
 import { loggedError } from '../telemetry/plain-text.ts';
 import { answerJson, type HttpHandler, type HttpRequest, type HttpResponse } from './http-message.ts';
+import { jsonOptionsFor } from './json-requests.ts';
 import type { PlainService } from './plain.ts';
 import type { Arrival, Calls, Reply, ReplyHeaders, Work } from './rpc.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
@@ -26,9 +22,6 @@ import { StreamBridge } from './stream-bridge.ts';
 /** The longest timeout a caller may give, in milliseconds: 24 hours. A longer one is refused. */
 export const MAX_TIMEOUT_MS = 24 * 3600 * 1000;
 
-/** By default, bytes that are not UTF-8 would silently become other characters. */
-const jsonOptions = { ignoreUnknownFields: true, textDecoder: new TextDecoder('utf-8', { fatal: true }) };
-
 /** Serves Connect, gRPC-Web and gRPC. Takes every request whose path is that of a method. */
 export function connectHandler(
   settings: Pick<DoorSettings, 'maxMessageBytes'>,
@@ -37,23 +30,29 @@ export function connectHandler(
   calls: Calls,
   tools: DoorTools,
 ): HttpHandler {
-  const router = createConnectRouter({
-    acceptCompression: [compressionGzip, compressionBrotli],
-    readMaxBytes: settings.maxMessageBytes,
-    maxTimeoutMs: MAX_TIMEOUT_MS,
-    jsonOptions,
-  });
-  router.service(LlmServiceDesc, llmMethods(service, calls, tools));
-  for (const { desc, methods } of plain) router.service(desc, methods as Record<string, never>);
-  return nodeHandler(router, tools);
+  const handlers = new Map<string, UniversalHandler>();
+  const add = (desc: DescService, methods: Readonly<Record<string, unknown>>) => {
+    for (const method of desc.methods) {
+      const router = createConnectRouter({
+        acceptCompression: [compressionGzip, compressionBrotli],
+        readMaxBytes: settings.maxMessageBytes,
+        maxTimeoutMs: MAX_TIMEOUT_MS,
+        jsonOptions: jsonOptionsFor(method.input),
+      });
+      router.rpc(method, methods[method.localName] as never);
+      for (const handler of router.handlers) handlers.set(handler.requestPath, handler);
+    }
+  };
+  add(LlmServiceDesc, llmMethods(service, calls, tools));
+  for (const { desc, methods } of plain) add(desc, methods);
+  return nodeHandler(handlers, tools);
 }
 
 /**
  * Instead of connectNodeAdapter, which throws into the server on a request whose host is not a host, and on a failure
  * writes to the console and leaves the caller waiting.
  */
-function nodeHandler(router: ConnectRouter, { log, redact }: DoorTools): HttpHandler {
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+function nodeHandler(handlers: ReadonlyMap<string, UniversalHandler>, { log, redact }: DoorTools): HttpHandler {
   return (request, response, path) => {
     const handler = handlers.get(path);
     if (!handler) return false;

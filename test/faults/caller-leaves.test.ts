@@ -1,7 +1,8 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { helloRequest } from '../support/calls.ts';
 import type { DoorClient, DoorReply } from '../support/doors.ts';
+import { otlpReceiver } from '../support/otlp-receiver.ts';
 import { pour } from '../support/pour.ts';
 import { callLines, type Scene, scene, until, type WayName, wayNames, ways } from '../support/scene.ts';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
@@ -153,12 +154,17 @@ test('row 31: over HTTP/1.1 a caller that vanishes from a unary call holds the p
 });
 
 test.each(table)('row 32: success ($kind, $way) does not count as cancelled', async ({ way, kind }) => {
-  const stage = await scene((line) => {
+  const collector = await otlpReceiver();
+  onTestFinished(() => collector.close());
+  vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', '20');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const provider: Script = (line) => {
     if (kind === 'unary') return line.json(200, chatBody('hi'));
     line.startStream();
     line.text('hi');
     line.finish();
-  });
+  };
+  const stage = await scene(provider, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
   const client = stage.client(way);
   const method = kind === 'unary' ? complete : streamComplete;
   for (const nth of [1, 2]) {
@@ -170,6 +176,11 @@ test.each(table)('row 32: success ($kind, $way) does not count as cancelled', as
   await stage.quiet({ connections: false });
   expect(callLines(stage.gateway)).toMatchObject([{ status: 'OK' }, { status: 'OK' }]);
   expect(await stage.gateway.metrics()).not.toMatch(/CANCELLED|cancelled/);
+  const spans = await collector.waitForSpans(({ length }) => length === 6);
+  expect(spans.filter(({ failed }) => failed)).toEqual([]);
+  const served = spans.filter(({ kind: of }) => of === 'server');
+  expect(served).toHaveLength(2);
+  for (const { attributes } of served) expect(Object.values(attributes)).toContain('OK');
   // The second call found the connection of the first in order.
   expect(stage.upstream).toMatchObject({ accepted: 1, open: 1 });
 });
