@@ -85,7 +85,11 @@ describe('exchange', () => {
       line.startStream();
       line.chunk('x');
     });
-    const result = post(recorder({ data: () => (abort.abort('the reason'), true) }), abort.signal);
+    const data = () => {
+      abort.abort('the reason');
+      return true;
+    };
+    const result = post(recorder({ data }), abort.signal);
     await expect(result).rejects.toBe('the reason');
     await closed;
   });

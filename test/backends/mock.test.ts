@@ -1,7 +1,13 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CompleteRequest, type CompleteResponse, FinishReason, Role, WarningCode } from '#gen/antiphon/v1/completion_pb.js';
+import {
+  type CompleteRequest,
+  type CompleteResponse,
+  FinishReason,
+  Role,
+  WarningCode,
+} from '#gen/antiphon/v1/completion_pb.js';
 import type { MockSettings } from '../../src/backends/mock/options.ts';
 import { mockBackend } from '../../src/backends/mock.ts';
 import type { Call } from '../../src/core/call.ts';

@@ -24,7 +24,7 @@ test.each(table)(
       asked.resolve(line);
     });
     const method = kind === 'unary' ? complete : streamComplete;
-    const { error } = await stage.client(way)[kind](method as typeof complete, hello, { timeoutMs: 400 });
+    const { error } = await stage.client(way)[kind](method as typeof complete, hello, { timeoutMs: 800 });
     expect(error).toMatchObject({ code: 4 });
     await (await asked.promise).closed;
     const status = { level: 'info', status: 'DEADLINE_EXCEEDED', error_reason: 'DEADLINE_EXCEEDED', attempts: 1 };

@@ -21,7 +21,13 @@ function observed() {
     fail: (type) => void events.push(`fail ${type}`),
     end: () => void events.push('end'),
   };
-  const parent: Span = { ...noSpan, child: (name, kind) => (events.push(`${kind} ${name}`), span) };
+  const parent: Span = {
+    ...noSpan,
+    child(name, kind) {
+      events.push(`${kind} ${name}`);
+      return span;
+    },
+  };
   const layer = observe({
     record: (outcome) => void outcomes.push(outcome),
     clock,
