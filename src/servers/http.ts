@@ -66,7 +66,9 @@ export function httpDoor(
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     sessions.add(session);
   });
-  const server = createServer(limits, listener);
+  // A caller that vanished is found by TCP's own probes: HTTP/1.1 has none.
+  const probes = { keepAlive: true, keepAliveInitialDelay: settings.keepaliveTimeMs };
+  const server = createServer({ ...limits, ...probes }, listener);
   const serveHttp1 = takeListener(server);
   server.on('connection', (socket: Socket) =>
     readFirstBytes(socket, tools.clock, FIRST_BYTES_TIMEOUT_MS, (speaks) => {

@@ -1,4 +1,5 @@
 import { status as statusNames } from '@grpc/grpc-js';
+import type { CallContext } from '#gen/antiphon/v1/completion_pb.js';
 import { GatewayError, type GrpcCode, grpcCode, toGatewayError } from '../core/errors.ts';
 import type { Span } from '../core/span.ts';
 import type { TracedCall } from '../core/tracing.ts';
@@ -31,10 +32,12 @@ export interface Running {
 }
 
 /**
- * How far before its deadline a call that the caller ends counts as too late: the caller's own timer and the transport's
- * may both be ahead of the clock here.
+ * How far before its deadline a call that the caller ends counts as too late, as a share of the time it had: the
+ * caller's own timer began before the call arrived, and the transport's may be ahead of the clock here.
  */
-const DEADLINE_SLACK_MS = 20;
+const DEADLINE_SLACK_SHARE = 0.05;
+const LEAST_SLACK_MS = 20;
+const MOST_SLACK_MS = 1_000;
 
 /** The codes that OpenTelemetry counts as errors of a server. https://opentelemetry.io/docs/specs/semconv/rpc/grpc */
 const SERVER_FAILURES: ReadonlySet<GrpcCode> = new Set([
@@ -98,6 +101,7 @@ class ActiveCall<T> implements Running {
   readonly #abort = new AbortController();
   #headers: ReplyHeaders = {};
   #span: Span | undefined;
+  #receivedMs = 0;
   #answered = false;
   #failure: GatewayError | undefined;
 
@@ -120,13 +124,20 @@ class ActiveCall<T> implements Running {
   }
 
   callerGone(): void {
+    // grpc-js says this of every call that is over.
+    if (this.#answered) return;
     const { deadlineMs } = this.#arrival;
-    const late = deadlineMs !== undefined && this.#tools.clock.now() >= deadlineMs - DEADLINE_SLACK_MS;
+    const late = deadlineMs !== undefined && this.#tools.clock.now() >= deadlineMs - this.#slackMs(deadlineMs);
     this.abort(
       late
         ? new GatewayError('deadline_exceeded', 'The deadline passed before the answer was whole.')
         : new GatewayError('cancelled', 'The caller cancelled the call.'),
     );
+  }
+
+  #slackMs(deadlineMs: number): number {
+    const share = (deadlineMs - this.#receivedMs) * DEADLINE_SLACK_SHARE;
+    return Math.min(Math.max(share, LEAST_SLACK_MS), MOST_SLACK_MS);
   }
 
   abort(reason: GatewayError): void {
@@ -138,14 +149,10 @@ class ActiveCall<T> implements Running {
   #open(): Inbound {
     const { tracing, clock } = this.#tools;
     const receivedMs = clock.now();
+    this.#receivedMs = receivedMs;
     const { context, span } = tracing.open(this.#arrival);
     this.#span = span;
-    this.#headers = replyHeaders({
-      'x-request-id': this.#id,
-      'x-trace-id': context.traceId,
-      'x-source-agent': context.sourceAgent,
-      'x-session-id': context.sessionId,
-    });
+    this.#headers = replyHeaders(this.#id, context);
     const { deadlineMs } = this.#arrival;
     return { id: this.#id, context, signal: this.#abort.signal, deadlineMs, receivedMs, span };
   }
@@ -181,5 +188,11 @@ class ActiveCall<T> implements Running {
 
 const PRINTABLE = /^[\x20-\x7e]+$/;
 
-const replyHeaders = (headers: ReplyHeaders): ReplyHeaders =>
-  Object.fromEntries(Object.entries(headers).filter(([, value]) => PRINTABLE.test(value)));
+/** What is empty, or cannot stand in a header, is left out. */
+function replyHeaders(id: string, { traceId, sourceAgent, sessionId }: CallContext): ReplyHeaders {
+  const headers: Record<string, string> = { 'x-request-id': id };
+  if (PRINTABLE.test(traceId)) headers['x-trace-id'] = traceId;
+  if (PRINTABLE.test(sourceAgent)) headers['x-source-agent'] = sourceAgent;
+  if (PRINTABLE.test(sessionId)) headers['x-session-id'] = sessionId;
+  return headers;
+}
