@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Destination, Job, ResultOf } from './load/job.ts';
+import type { Destination, Job, Received, ResultOf } from './load/job.ts';
 import { type Listening, start, startListening, stop } from './processes.ts';
-import type { Closed } from './upstream.ts';
+import type { Notice } from './upstream.ts';
 
 export type Door = 'grpc' | 'connect';
 
@@ -33,7 +33,10 @@ export class Bench {
     this.#upstream = upstream;
     this.#otlpSink = otlpSink;
     this.#load = load;
-    upstream.process.on('message', ({ closed, atMs }: Closed) => this.#closedMs.set(closed, atMs));
+    upstream.process.on('message', (notice: Notice) => {
+      if (notice.what === 'closed') this.#closedMs.set(notice.model, notice.atMs);
+      else load.send({ kind: 'received', model: notice.model } satisfies Received);
+    });
   }
 
   static async start(): Promise<Bench> {

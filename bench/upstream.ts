@@ -6,12 +6,19 @@ import { machineMs } from './machine-time.ts';
 import { Pacer } from './pacer.ts';
 import { ANSWER_TOKENS, type Behaviour, behaviourOf, textOf, words } from './workload.ts';
 
-/** Told to the parent when a client closes its connection before the answer is over. */
-export interface Closed {
-  readonly closed: string;
+/**
+ * Told to the parent of a request for this model: `received` when it has come, if it will not be answered; `closed` when
+ * the client has closed its connection before the answer was over.
+ */
+export interface Notice {
+  readonly what: 'received' | 'closed';
+  readonly model: string;
   /** By `machineMs`. */
   readonly atMs: number;
 }
+
+const notify = (what: Notice['what'], model: string) =>
+  process.send?.({ what, model, atMs: machineMs() } satisfies Notice);
 
 const HEAD = 'HTTP/1.1 200 OK\r\nx-request-id: req_bench\r\n';
 const STREAM_HEAD = `${HEAD}content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n`;
@@ -95,11 +102,11 @@ class Connection {
     const body = JSON.parse(this.#received.toString('utf8', bodyAt, bodyAt + length));
     this.#received = this.#received.subarray(bodyAt + length);
     this.#model = String(body.model);
-    this.#answer(behaviourOf(this.#model));
+    this.#answer(behaviourOf(this.#model), this.#model);
   }
 
-  #answer(behaviour: Behaviour): void {
-    if (behaviour.kind === 'hang') return;
+  #answer(behaviour: Behaviour, model: string): void {
+    if (behaviour.kind === 'hang') return void notify('received', model);
     if (behaviour.kind === 'answer') {
       this.#model = undefined;
       this.#socket.write(ANSWER);
@@ -143,7 +150,7 @@ class Connection {
   }
 
   #closed(): void {
-    if (this.#model !== undefined) process.send?.({ closed: this.#model, atMs: machineMs() } satisfies Closed);
+    if (this.#model !== undefined) notify('closed', this.#model);
     this.#model = undefined;
     this.#socket.destroy();
   }

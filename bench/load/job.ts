@@ -31,6 +31,12 @@ export interface CancelJob {
 
 export type Job = LoopJob | CancelJob;
 
+/** Told during a job: the upstream has the request for this model, which it will not answer. */
+export interface Received {
+  readonly kind: 'received';
+  readonly model: string;
+}
+
 export interface LoopResult {
   readonly calls: number;
   readonly tokens: number;

@@ -1,11 +1,11 @@
 // A process of its own: does jobs that its parent sends, one at a time, and sends back what came of them.
 import { endWithParent } from '../listening.ts';
 import type { Caller } from './caller.ts';
-import { runCancel } from './cancel.ts';
+import { Arrivals, runCancel } from './cancel.ts';
 import { connectCaller } from './connect-caller.ts';
 import { directCaller } from './direct-caller.ts';
 import { grpcCaller } from './grpc-caller.ts';
-import type { Destination, Job } from './job.ts';
+import type { Destination, Job, Received } from './job.ts';
 import { runLoop } from './loop.ts';
 
 /** gRPC calls per connection; a server takes far more, but clients are many. */
@@ -18,14 +18,19 @@ function callerFor(to: Destination, concurrency: number): Caller {
   return to.protocol === 'connect' ? connectCaller(to, concurrency) : directCaller(to, concurrency);
 }
 
+const arrivals = new Arrivals();
+
 async function run(job: Job) {
   const caller = callerFor(job.to, concurrencyOf(job));
   try {
-    return await (job.kind === 'loop' ? runLoop(job, caller) : runCancel(job, caller));
+    return await (job.kind === 'loop' ? runLoop(job, caller) : runCancel(job, caller, arrivals));
   } finally {
     await caller.close();
   }
 }
 
-process.on('message', async (job: Job) => process.send?.(await run(job)));
+process.on('message', async (message: Job | Received) => {
+  if (message.kind === 'received') arrivals.add(message.model);
+  else process.send?.(await run(message));
+});
 endWithParent();

@@ -25,8 +25,9 @@ export interface HttpBackend {
 }
 
 /** A backend that asks a provider over HTTP. Aborts: the connection is closed at once. */
-export const httpBackend = (backend: HttpBackend): Complete =>
-  async function http(call) {
+export function httpBackend(settings: HttpBackend): Complete {
+  const backend = { ...settings, basePath: settings.provider.baseUrl.pathname.replace(/\/$/, '') };
+  return async function http(call) {
     const { target } = call;
     if (!target) throw new GatewayError('internal', 'A call came to a provider without a target.');
     const wire = backend.provider.dialect.toWire(call.request, target, call.sink !== undefined);
@@ -41,13 +42,18 @@ export const httpBackend = (backend: HttpBackend): Complete =>
       throw presentable(toGatewayError(thrown), call, answer.requestId, backend.redact);
     }
   };
+}
 
-async function send(backend: HttpBackend, call: Call, wire: WireRequest, answer: Answer): Promise<void> {
+interface Place extends HttpBackend {
+  readonly basePath: string;
+}
+
+async function send(backend: Place, call: Call, wire: WireRequest, answer: Answer): Promise<void> {
   const { clock } = backend;
-  const request = httpRequest(backend.provider, call, wire);
+  const request = httpRequest(backend, call, wire);
   const sentMs = clock.now();
   try {
-    await exchange(backend.connections, request, call.signal, answer, (delayMs, task) => clock.after(delayMs, task));
+    await exchange(backend.connections, request, call.signal, answer, clock);
   } finally {
     call.trail.upstreamMs += clock.now() - sentMs;
     if (call.attempt) call.attempt.upstreamRequestId = answer.requestId;
@@ -55,7 +61,7 @@ async function send(backend: HttpBackend, call: Call, wire: WireRequest, answer:
 }
 
 /** Of what came in with a call, nothing goes to the provider but the contract's fields and the trace's parent. */
-function httpRequest(provider: Provider, call: Call, wire: WireRequest): HttpRequest {
+function httpRequest({ provider, basePath }: Place, call: Call, wire: WireRequest): HttpRequest {
   const { traceparent } = call.span;
   const headers: Record<string, string> = {
     ...provider.headers({ callId: call.id }),
@@ -65,8 +71,7 @@ function httpRequest(provider: Provider, call: Call, wire: WireRequest): HttpReq
     'user-agent': 'antiphon',
   };
   if (traceparent) headers.traceparent = traceparent;
-  const path = provider.baseUrl.pathname.replace(/\/$/, '') + wire.path;
-  return { path, headers, body: JSON.stringify(wire.body) };
+  return { path: basePath + wire.path, headers, body: JSON.stringify(wire.body) };
 }
 
 function response(call: Call, answer: Answer, fold: Fold, redact: Redact): CompleteResponse {

@@ -17,15 +17,20 @@ export type Delta = Extract<
   { case: 'textDelta' | 'reasoningDelta' | 'toolCallDelta' | 'refusalDelta' | 'restart' }
 >;
 
-export const textDelta = (text: string, providerState?: ProviderState): Delta => ({
-  case: 'textDelta',
-  value: create(TextDeltaSchema, providerState ? { text, providerState } : { text }),
-});
+/** Assigned rather than given to `create`, which looks at every field of what it is given: this is done per token. */
+export function textDelta(text: string, providerState?: ProviderState): Delta {
+  const value = create(TextDeltaSchema);
+  value.text = text;
+  if (providerState) value.providerState = providerState;
+  return { case: 'textDelta', value };
+}
 
-export const reasoningDelta = (text: string, providerState?: ProviderState): Delta => ({
-  case: 'reasoningDelta',
-  value: create(ReasoningDeltaSchema, providerState ? { text, providerState } : { text }),
-});
+export function reasoningDelta(text: string, providerState?: ProviderState): Delta {
+  const value = create(ReasoningDeltaSchema);
+  value.text = text;
+  if (providerState) value.providerState = providerState;
+  return { case: 'reasoningDelta', value };
+}
 
 export const refusalDelta = (text: string): Delta => ({
   case: 'refusalDelta',

@@ -16,41 +16,45 @@ export interface Timeouts {
 
 type Phase = 'connect' | 'first token' | 'idle' | 'stall' | 'answer';
 
-/** One timer for all phases. Setting a later time, as every token does, costs an assignment. */
+/**
+ * One timer for all phases, and for the answer as a whole. Setting a later time, as every token does, costs an
+ * assignment.
+ */
 class Alarm {
   readonly #clock: Clock;
+  readonly #endMs: number;
   readonly #ring: (phase: Phase) => void;
-  #phase: Phase = 'connect';
-  #dueMs = 0;
+  #phase: Phase = 'answer';
+  #dueMs: number;
   #armedMs = 0;
   #timer: Timer | undefined;
   #over = false;
 
-  constructor(clock: Clock, ring: (phase: Phase) => void) {
+  constructor(clock: Clock, totalMs: number, ring: (phase: Phase) => void) {
     this.#clock = clock;
     this.#ring = ring;
+    this.#endMs = clock.now() + totalMs;
+    this.#dueMs = this.#endMs;
   }
 
+  /** Begins a phase. Its bound counts only if it comes before that of the whole answer. */
   set(phase: Phase, delayMs: number): void {
     if (this.#over) return;
-    this.#phase = phase;
-    this.#dueMs = this.#clock.now() + delayMs;
+    const dueMs = this.#clock.now() + delayMs;
+    const isFirst = dueMs < this.#endMs;
+    this.#phase = isFirst ? phase : 'answer';
+    this.#dueMs = isFirst ? dueMs : this.#endMs;
     if (!this.#timer || this.#dueMs < this.#armedMs) this.#arm();
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
   }
 
   /** Stops for good: a sink may still say that there is room when the call is over. */
   end(): void {
     this.#over = true;
-    this.stop();
+    this.#timer?.cancel();
   }
 
   #arm(): void {
-    this.stop();
+    this.#timer?.cancel();
     this.#armedMs = this.#dueMs;
     this.#timer = this.#clock.after(this.#dueMs - this.#clock.now(), () => this.#fire());
   }
@@ -109,21 +113,19 @@ export const timeouts =
   (next) =>
   async (call) => {
     const abort = linkedAbort(call.signal);
-    const ring = (phase: Phase) => abort.abort(timeout(phase));
-    const alarm = new Alarm(clock, ring);
-    const total = clock.after(call.sink ? limits.streamTotalMs : limits.totalMs, () => ring('answer'));
+    const totalMs = call.sink ? limits.streamTotalMs : limits.totalMs;
+    const alarm = new Alarm(clock, totalMs, (phase) => abort.abort(timeout(phase)));
     alarm.set('connect', limits.connectMs);
     try {
       return await next({ ...call, signal: abort.signal, ...guards(call, alarm, limits) });
     } finally {
       alarm.end();
-      total.cancel();
       abort.release();
     }
   };
 
 function guards({ sink }: Call, alarm: Alarm, limits: Timeouts): Pick<Call, 'sink' | 'onConnected'> {
-  if (!sink) return { sink, onConnected: () => alarm.stop() };
+  if (!sink) return { sink, onConnected: () => alarm.set('answer', Number.POSITIVE_INFINITY) };
   return {
     sink: watched(sink, alarm, limits),
     onConnected: () => alarm.set('first token', limits.firstTokenMs),

@@ -70,6 +70,10 @@ export interface LogOptions {
   readonly stream?: DestinationStream;
 }
 
+/** A write for each line would cost more than the line: a system call, and a thread to make it. */
+const WRITTEN_AT_ONCE_BYTES = 16 * 1024 - 1;
+const WRITTEN_AT_LEAST_EVERY_MS = 100;
+
 /** When the reader of the log is this far behind, lines are dropped rather than kept or waited for. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
@@ -132,7 +136,13 @@ function masked(value: unknown, redact: Redact, depth: number): unknown {
 
 /** Tells how many lines were dropped as soon as there is room again. */
 function standardOutput(onDropped: (lines: number) => void): { stream: DestinationStream; close: () => void } {
-  const stream = fileDestination({ dest: 1, sync: false, maxLength: MAX_BUFFERED_BYTES });
+  const stream = fileDestination({
+    dest: 1,
+    sync: false,
+    minLength: WRITTEN_AT_ONCE_BYTES,
+    periodicFlush: WRITTEN_AT_LEAST_EVERY_MS,
+    maxLength: MAX_BUFFERED_BYTES,
+  });
   let dropped = 0;
   stream.on('drop', () => {
     dropped++;

@@ -49,7 +49,11 @@ const lingering: (() => void)[] = [];
 
 function post(receiver: Receiver, signal = new AbortController().signal): Promise<void> {
   const request = { path: '/v1/chat', headers: { 'content-type': 'application/json' }, body: '{"a":1}' };
-  return exchange(via, request, signal, receiver, (_, task) => lingering.push(task));
+  const after = (_: number, task: () => void) => {
+    lingering.push(task);
+    return { cancel: () => undefined };
+  };
+  return exchange(via, request, signal, receiver, { after });
 }
 
 describe('exchange', () => {

@@ -19,6 +19,8 @@ export interface AnswerLimits {
 /** Of a failed answer, only so much is read: enough for any provider's error. */
 const MAX_FAILURE_BYTES = 65_536;
 
+const utf8 = new TextDecoder();
+
 type Mode = 'head' | 'stream' | 'body' | 'failure';
 
 /** Hears one answer: a stream of events, a JSON body, or a failure. The pieces go to the fold and the caller's sink. */
@@ -115,7 +117,7 @@ export class Answer implements Receiver {
   }
 
   #text(): string {
-    return new TextDecoder().decode(Buffer.concat(this.#chunks));
+    return utf8.decode(Buffer.concat(this.#chunks));
   }
 
   #keepSome(bytes: Uint8Array): boolean {

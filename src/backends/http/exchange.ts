@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import type { Clock } from '../../core/clock.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Connections, ReuseAware } from './connections.ts';
 import { isReset, transportError } from './transport-error.ts';
@@ -38,15 +39,15 @@ export async function exchange(
   request: HttpRequest,
   signal: AbortSignal,
   receiver: Receiver,
-  after: (delayMs: number, task: () => void) => void,
+  clock: Pick<Clock, 'after'>,
 ): Promise<void> {
   const options: Dispatcher.DispatchOptions = { method: 'POST', ...request };
-  const first = new Exchange(receiver, signal, after);
+  const first = new Exchange(receiver, signal, clock);
   try {
     await first.run((handler) => via.dispatch(options, handler));
   } catch (error) {
     if (!first.lostIdleConnection) throw error;
-    await new Exchange(receiver, signal, after).run((handler) => via.dispatchFresh(options, handler));
+    await new Exchange(receiver, signal, clock).run((handler) => via.dispatchFresh(options, handler));
   }
 }
 
@@ -55,17 +56,17 @@ class Exchange implements ReuseAware {
   lostIdleConnection = false;
   readonly #receiver: Receiver;
   readonly #signal: AbortSignal;
-  readonly #after: (delayMs: number, task: () => void) => void;
+  readonly #clock: Pick<Clock, 'after'>;
   #controller: Dispatcher.DispatchController | undefined;
   #answered = false;
   #settled = false;
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  constructor(receiver: Receiver, signal: AbortSignal, after: (delayMs: number, task: () => void) => void) {
+  constructor(receiver: Receiver, signal: AbortSignal, clock: Pick<Clock, 'after'>) {
     this.#receiver = receiver;
     this.#signal = signal;
-    this.#after = after;
+    this.#clock = clock;
   }
 
   run(dispatch: (handler: ReuseAware) => void): Promise<void> {
@@ -117,7 +118,7 @@ class Exchange implements ReuseAware {
     if (!this.#receiver.data(bytes)) this.#pause();
     if (!this.#receiver.done) return;
     this.#succeed();
-    this.#after(LINGER_MS, () => this.#controller?.abort(new Error('answer was over')));
+    this.#clock.after(LINGER_MS, () => this.#controller?.abort(new Error('answer was over')));
   }
 
   #pause(): void {
@@ -160,8 +161,9 @@ class Exchange implements ReuseAware {
 
 function singleValues(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   const single: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) single[name] = Array.isArray(value) ? value.join(', ') : value;
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) single[name] = typeof value === 'string' ? value : value.join(', ');
   }
   return single;
 }
