@@ -81,18 +81,24 @@ const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 export function createLog({ service, version, level, redact, clock, stream }: LogOptions): Log {
   const dropped = (lines: number) => logger.warn({ lines }, 'log lines were dropped: nobody reads them fast enough');
   const output = stream ? { stream, close: () => undefined } : standardOutput(dropped);
+  const time = isoTime(clock);
+  const base = `,${JSON.stringify({ service, version }).slice(1, -1)},`;
   const logger = pino(
     {
       level,
       base: { service, version },
       formatters: { level: (label) => ({ level: label }) },
-      timestamp: isoTime(clock),
+      timestamp: time,
     },
     output.stream,
   );
   return {
     ...masking(logger, redact),
-    callLine: (level, line) => logger[level](line, 'call'),
+    // As pino would write it. Its text is masked, so the one line of every call can have the faster serializer.
+    callLine(level, line) {
+      if (!logger.isLevelEnabled(level)) return;
+      output.stream.write(`{"level":"${level}"${time()}${base}${JSON.stringify(line).slice(1, -1)},"msg":"call"}\n`);
+    },
     close: output.close,
   };
 }
