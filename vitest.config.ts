@@ -6,6 +6,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {
+      reportOnFailure: true,
       provider: 'v8',
       include: ['src/**'],
       reporter: ['text-summary', 'json-summary'],
