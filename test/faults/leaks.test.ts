@@ -273,7 +273,8 @@ const DEFECT_MS = 54_321;
 const brokenClock: Clock = {
   ...systemClock,
   after(delayMs, task) {
-    if (delayMs > DEFECT_MS - 1_000 && delayMs <= DEFECT_MS) throw new TypeError(`boom "${prompts.short}" ${keys.LLM_API_KEY}`);
+    if (delayMs > DEFECT_MS - 1_000 && delayMs <= DEFECT_MS)
+      throw new TypeError(`boom "${prompts.short}" ${keys.LLM_API_KEY}`);
     return systemClock.after(delayMs, task);
   },
 };
