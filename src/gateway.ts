@@ -49,7 +49,7 @@ export const callLayers = (
   // Before all that takes time: it turns the caller's deadline into the signal that everything below obeys.
   { name: 'deadline', layer: deadline(clock) },
   // Before any key is looked up: what is not allowed costs nothing and touches nothing.
-  { name: 'govern', layer: govern({ resolve: models.resolve, allowed: modelPatterns(config.allowedModels) }) },
+  { name: 'govern', layer: govern(models) },
   // Below governance, so that the mock is refused whatever the real provider would be.
   ...(config.mockEverything ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
 ];

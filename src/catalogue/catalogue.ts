@@ -26,7 +26,3 @@ export function findModel(provider: string, id: string): ModelFacts | undefined 
 
 /** Every model known of a provider, by its `kind`, the retired ones too. */
 export const modelsOf = (provider: string): readonly ModelFacts[] => [...(byProvider.get(provider)?.values() ?? [])];
-
-/** The providers known to have a model, by their `kind`. */
-export const providersOf = (id: string): readonly string[] =>
-  catalogueProviders().filter((provider) => findModel(provider, id) !== undefined);

@@ -38,6 +38,8 @@ export interface Directory {
    * it is if its provider is named. Errors: `model_not_found`, `provider_not_configured`, `invalid_request`.
    */
   resolve(model: string): Resolution;
+  /** Whether governance lets it be called. */
+  allowed(target: Target): boolean;
   /** All models known of the providers that are on. */
   list(): Model[];
 }
@@ -50,6 +52,7 @@ export function directory(options: DirectoryOptions): Directory {
       if (options.defaultModel === undefined) throw noDefault();
       return { ...resolveName(options.defaultModel, options, byName), reason: 'the default model' };
     },
+    allowed: options.allowed,
     list: () => options.providers.flatMap((provider) => modelsAt(provider, options.allowed)),
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ModelAbility, ModelLifecycle, ModelTier } from '#gen/antiphon/v1/model_pb.js';
-import { catalogueProviders, findModel, modelsOf, providersOf } from '../../src/catalogue/catalogue.ts';
+import { catalogueProviders, findModel, modelsOf } from '../../src/catalogue/catalogue.ts';
 import { openaiModels } from '../../src/catalogue/openai.ts';
 
 const all = catalogueProviders().flatMap((provider) => modelsOf(provider));
@@ -64,16 +64,5 @@ describe('the facts', () => {
       expect(lifecycle).toBe(ModelLifecycle.ACTIVE);
       expect(endpoints).toContain('chat');
     }
-  });
-});
-
-describe('providersOf', () => {
-  it.each([
-    ['gpt-5', ['openai']],
-    ['gpt-5-2025-08-07', ['openai']],
-    ['echo', ['mock']],
-    ['nothing', []],
-  ])('%s: %j', (id, expected) => {
-    expect(providersOf(id)).toEqual(expected);
   });
 });
