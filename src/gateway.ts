@@ -1,5 +1,7 @@
+import { create } from '@bufbuild/protobuf';
+import { CostSchema, CostStatus } from '#gen/antiphon/v1/completion_pb.js';
 import { connections } from './backends/http/connections.ts';
-import { httpBackend } from './backends/http.ts';
+import { type HttpBackend, httpBackend } from './backends/http.ts';
 import { mockBackend } from './backends/mock.ts';
 import { catalogueProviders } from './catalogue/catalogue.ts';
 import { type Directory, directory } from './catalogue/directory.ts';
@@ -15,9 +17,8 @@ import { impersonate } from './layers/impersonate.ts';
 import { type Observer, observe } from './layers/observe.ts';
 import { route } from './layers/route.ts';
 import { timeouts } from './layers/timeouts.ts';
-import { openaiProvider } from './providers/openai.ts';
-import { openaiCompatibleProvider } from './providers/openai-compatible.ts';
 import type { Provider } from './providers/provider.ts';
+import { providerKinds } from './providers/registry.ts';
 import type { CallMetrics } from './telemetry/metrics.ts';
 import type { CallOutcome } from './telemetry/record.ts';
 
@@ -115,15 +116,15 @@ function httpBackendOf(
   const { maxResponseBytes, maxEventBytes, timeouts: limits } = config;
   const open = connections(provider.baseUrl.origin, { maxConnections, connectMs: limits.connectMs });
   closers.push(open.close);
-  return httpBackend({ provider, connections: open, clock, redact, maxResponseBytes, maxEventBytes });
+  const inline: HttpBackend['inline'] = async (request) => request;
+  const price: HttpBackend['price'] = () => create(CostSchema, { status: CostStatus.UNPRICED });
+  return httpBackend({ provider, connections: open, inline, price, clock, redact, maxResponseBytes, maxEventBytes });
 }
 
 /** Undefined: a provider without an address, which is the mock. */
 function providerOf(config: ProviderConfig): Provider | undefined {
   const { baseUrl } = config;
-  if (!baseUrl) return undefined;
-  const place = { ...config, baseUrl };
-  return config.kind === 'openai' ? openaiProvider(place) : openaiCompatibleProvider(place);
+  return baseUrl && providerKinds.get(config.kind)?.create({ ...config, baseUrl });
 }
 
 /** Which models may be named here. With the mock playing all providers, that is every one's. */

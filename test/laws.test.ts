@@ -4,9 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { CompleteRequestSchema, WarningSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { errorKinds, GatewayError } from '../src/core/errors.ts';
 import { checkEvents } from '../src/core/events.ts';
-import { openaiProvider } from '../src/providers/openai.ts';
-import { openaiCompatibleProvider } from '../src/providers/openai-compatible.ts';
-import type { Provider } from '../src/providers/provider.ts';
 import {
   asReply,
   asStream,
@@ -16,7 +13,8 @@ import {
   loadFixtures,
   normalReply,
 } from './support/fixtures.ts';
-import { type Exchange, isOpenAiChat, loadRecordings, recordingsDir, responseChunks } from './support/recordings.ts';
+import { recorded, speaking } from './support/recorded.ts';
+import { loadRecordings, recordingsDir, responseChunks } from './support/recordings.ts';
 
 const fixtures = loadFixtures();
 const those = <K extends keyof Fixture>(...keys: K[]) =>
@@ -67,10 +65,10 @@ function checkCuts(
 }
 
 describe('law 1: a request becomes what the wire file says', () => {
-  it.each(those('request', 'wire'))('$name', ({ provider, request, target, wire }) => {
+  it.each(those('request', 'wire'))('$name', ({ dialect, request, target, wire }) => {
     if (!request || !wire) throw new Error('unreachable');
     const before = toJson(CompleteRequestSchema, request);
-    const { path, body, warnings } = provider.dialect.toWire(request, target, wire.body.stream === true);
+    const { path, body, warnings } = dialect.toWire(request, target, wire.body.stream === true);
     expect({ path, body, warnings: warnings.map((warning) => toJson(WarningSchema, warning)) }).toEqual({
       warnings: [],
       ...wire,
@@ -80,27 +78,27 @@ describe('law 1: a request becomes what the wire file says', () => {
 });
 
 describe('law 2: the stream keeps the grammar and folds to the reply', () => {
-  it.each(those('stream', 'reply'))('$name', ({ provider, target, stream, reply }) => {
+  it.each(those('stream', 'reply'))('$name', ({ dialect, target, stream, reply }) => {
     if (!stream || !reply) throw new Error('unreachable');
-    const heard = hearStream(provider.dialect, target, [stream]);
+    const heard = hearStream(dialect, target, [stream]);
     expect(checkEvents(asStream(heard))).toBeUndefined();
     expect(asReply(heard)).toEqual(normalReply(reply));
   });
 });
 
 describe('law 3: the replayed body folds to the same reply', () => {
-  it.each(those('body', 'reply'))('$name', ({ provider, target, body, reply }) => {
+  it.each(those('body', 'reply'))('$name', ({ dialect, target, body, reply }) => {
     if (!reply) throw new Error('unreachable');
-    const heard = hearBody(provider.dialect, target, body);
+    const heard = hearBody(dialect, target, body);
     expect(checkEvents(asStream(heard))).toBeUndefined();
     expect(asReply(heard)).toEqual(normalReply(reply));
   });
 });
 
 describe('law 4: any cutting of the bytes gives the same events', () => {
-  it.each(those('stream'))('$name', ({ provider, target, stream }) => {
+  it.each(those('stream'))('$name', ({ dialect, target, stream }) => {
     if (!stream) throw new Error('unreachable');
-    const hear = (chunks: Uint8Array[]) => outcome(() => hearStream(provider.dialect, target, chunks));
+    const hear = (chunks: Uint8Array[]) => outcome(() => hearStream(dialect, target, chunks));
     checkCuts(stream, hear, [singleBytes(stream), ...everyTwo(stream)], 12);
   });
 });
@@ -113,7 +111,7 @@ describe('law 5: a failure has its stated kind', () => {
   });
 });
 
-function failureOf({ provider: { dialect }, target, stream, body, failure }: Fixture): GatewayError {
+function failureOf({ dialect, target, stream, body, failure }: Fixture): GatewayError {
   if (failure?.reply) {
     const { status, headers = {}, body: replied } = failure.reply;
     return dialect.failure({ status, headers, body: typeof replied === 'string' ? replied : JSON.stringify(replied) });
@@ -128,29 +126,8 @@ function failureOf({ provider: { dialect }, target, stream, body, failure }: Fix
   throw new Error('It did not fail.');
 }
 
-const connection = { baseUrl: new URL('https://api.example.com/v1'), apiKey: undefined, headers: {} };
-
-const providerOf = ({ provider }: Exchange): Provider => {
-  if (provider === 'openai') return openaiProvider({ ...connection, name: 'openai' });
-  const compat = {
-    maxTokensField: 'max_tokens',
-    developerRole: false,
-    streamUsage: true,
-    jsonSchema: true,
-    reasoningEffort: true,
-    replayReasoning: false,
-  } as const;
-  return openaiCompatibleProvider({ ...connection, name: provider.replace(/^.*:/, ''), compat });
-};
-
-/** Recorded answers that are not whole or are errors, and what they must fail with. */
-const broken: Readonly<Record<string, string>> = {
-  'groq-chat-stream-mid-stream-error-0001': 'upstream_rejected',
-  'snowflake-chat-stream-logprobs-0002': 'upstream_incomplete',
-};
-
 describe.skipIf(recordingsDir === undefined)('laws 2 to 5 over recorded traffic (RECORDINGS_DIR)', () => {
-  const recordings = loadRecordings(isOpenAiChat);
+  const recordings = loadRecordings(({ endpoint }) => endpoint !== 'models');
   const answers = recordings.filter(({ mode }) => mode !== 'error');
 
   it('finds recordings', () => {
@@ -158,14 +135,13 @@ describe.skipIf(recordingsDir === undefined)('laws 2 to 5 over recorded traffic 
   });
 
   it.each(answers)('$id', (exchange) => {
-    const { dialect, name } = providerOf(exchange);
-    const target = { provider: name, model: exchange.model ?? '' };
+    const { dialect, target } = speaking(exchange);
     const hear = (chunks: Uint8Array[]) => outcome(() => hearStream(dialect, target, chunks));
     const whole =
       exchange.mode === 'stream'
         ? hear(responseChunks(exchange))
         : outcome(() => hearBody(dialect, target, exchange.response.body));
-    expect((whole as { kind?: string }).kind).toBe(broken[exchange.id]);
+    expect((whole as { kind?: string }).kind).toBe(recorded.broken[exchange.id]);
     if (exchange.mode === 'unary') return;
     const bytes = Buffer.concat(responseChunks(exchange));
     checkCuts(bytes, hear, [singleBytes(bytes), responseChunks(exchange)], 200);
@@ -174,35 +150,9 @@ describe.skipIf(recordingsDir === undefined)('laws 2 to 5 over recorded traffic 
   it.each(recordings.filter(({ mode }) => mode === 'error'))('$id', (exchange) => {
     const { status, headers } = exchange.response;
     const body = Buffer.concat(responseChunks(exchange)).toString();
-    const error = providerOf(exchange).dialect.failure({ status, headers, body });
+    const error = speaking(exchange).dialect.failure({ status, headers, body });
     expect(errorKinds).toContain(error.kind);
-    expect(error.kind).toBe(recordedKinds[exchange.id]);
+    expect(error.kind).toBe(recorded.kinds[exchange.id]);
     expect(error.facts.upstreamStatus).toBe(status);
   });
 });
-
-/** What recorded failures mean. */
-const recordedKinds: Readonly<Record<string, string>> = {
-  'openai-chat-error-400-0002': 'upstream_rejected',
-  'openai-chat-error-401-0001': 'upstream_auth',
-  'openai-chat-error-401-0002': 'upstream_auth',
-  'openai-chat-error-404-0002': 'upstream_not_found',
-  'openai-chat-error-429-0001': 'upstream_rate_limited',
-  'openai-chat-error-429-0002': 'upstream_rate_limited',
-  'openai-chat-error-503-0001': 'upstream_overloaded',
-  'azure-ai-chat-error-429-0001': 'upstream_rate_limited',
-  'azure-ai-chat-error-500-0001': 'upstream_error',
-  'azure-openai-chat-error-404-0001': 'upstream_not_found',
-  'azure-openai-chat-error-429-0002': 'upstream_rate_limited',
-  'deepseek-chat-error-400-0001': 'context_length_exceeded',
-  'groq-chat-error-401-0001': 'upstream_auth',
-  'groq-chat-error-404-0001': 'upstream_not_found',
-  'groq-chat-error-429-0001': 'upstream_rate_limited',
-  'mistral-chat-error-401-0001': 'upstream_auth',
-  'mistral-chat-error-500-0001': 'upstream_error',
-  'ollama-chat-error-400-0001': 'context_length_exceeded',
-  'perplexity-chat-error-400-0001': 'context_length_exceeded',
-  'together-chat-error-500-0001': 'upstream_error',
-  'xai-chat-error-400-0001': 'upstream_rejected',
-  'zai-chat-error-429-0001': 'upstream_rate_limited',
-};

@@ -1,6 +1,13 @@
 import { create } from '@bufbuild/protobuf';
-import { type CompleteResponse, CompleteResponseSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { addWarnings, type Call } from '../core/call.ts';
+import {
+  type CompleteRequest,
+  type CompleteResponse,
+  CompleteResponseSchema,
+  type Cost,
+  type Usage,
+} from '#gen/antiphon/v1/completion_pb.js';
+import type { Billing } from '../core/billing.ts';
+import { addWarnings, type Call, type Target } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Complete } from '../core/complete.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
@@ -8,15 +15,25 @@ import { Fold } from '../core/fold.ts';
 import { quotesConversation } from '../core/quotes.ts';
 import type { Redact } from '../core/redact.ts';
 import { estimateUsage } from '../core/usage.ts';
-import { usageEstimated } from '../core/warnings.ts';
+import { schemaMismatch, usageEstimated } from '../core/warnings.ts';
 import type { WireRequest } from '../dialects/dialect.ts';
 import type { Provider } from '../providers/provider.ts';
 import { Answer } from './http/answer.ts';
+import { conforms } from './http/conformity.ts';
 import type { Connections } from './http/connections.ts';
 import { exchange, type HttpRequest } from './http/exchange.ts';
 
+/** What an answer of this model with this usage costs. */
+export type Price = (target: Target, usage: Usage, billing: Billing) => Cost;
+
 export interface HttpBackend {
   readonly provider: Provider;
+  /**
+   * Puts the bytes of images and documents in the place of their URLs. Used for providers that take nothing else.
+   * Aborts: rejects with the signal's reason.
+   */
+  readonly inline: (request: CompleteRequest, signal: AbortSignal) => Promise<CompleteRequest>;
+  readonly price: Price;
   readonly connections: Connections;
   readonly clock: Clock;
   readonly redact: Redact;
@@ -30,18 +47,27 @@ export function httpBackend(settings: HttpBackend): Complete {
   return async function http(call) {
     const { target } = call;
     if (!target) throw new GatewayError('internal', 'A call came to a provider without a target.');
-    const wire = backend.provider.dialect.toWire(call.request, target, call.sink !== undefined);
+    const request = backend.provider.needsBytes ? await backend.inline(call.request, call.signal) : call.request;
+    const dialect = backend.provider.dialect(request, target.model);
+    const wire = dialect.toWire(request, target, call.sink !== undefined);
     addWarnings(call.trail, wire.warnings);
     const fold = new Fold();
-    const answer = new Answer(backend, call, target, fold);
+    const answer = new Answer(backend, dialect, call, target, fold);
     try {
       await send(backend, call, wire, answer);
-      return response(call, answer, fold, backend.redact);
+      return response(backend, call, target, wire, answer, fold);
     } catch (thrown) {
-      if (fold.parts.length > 0) call.trail.partialUsage = estimateUsage(call.request, fold.parts);
+      if (fold.parts.length > 0) notePart(backend, call, target, fold);
       throw presentable(toGatewayError(thrown), call, answer.requestId, backend.redact);
     }
   };
+}
+
+/** Keeps what a broken answer will have cost. */
+function notePart({ price }: Place, { request, trail }: Call, target: Target, fold: Fold): void {
+  const usage = estimateUsage(request, fold.parts);
+  trail.partialUsage = usage;
+  trail.partialCost = price(target, usage, {});
 }
 
 interface Place extends HttpBackend {
@@ -63,26 +89,39 @@ async function send(backend: Place, call: Call, wire: WireRequest, answer: Answe
 /** Of what came in with a call, nothing goes to the provider but the contract's fields and the trace's parent. */
 function httpRequest({ provider, basePath }: Place, call: Call, wire: WireRequest): HttpRequest {
   const { traceparent } = call.span;
+  const { traceId, sessionId, sourceAgent } = call.context;
+  const ids = { callId: call.id, traceId, sessionId, sourceAgent };
   const headers: Record<string, string> = {
-    ...provider.headers({ callId: call.id }),
+    ...provider.headers(ids, call.key?.value),
     'content-type': 'application/json',
     accept: call.sink ? 'text/event-stream' : 'application/json',
     'accept-encoding': 'identity',
     'user-agent': 'antiphon',
   };
   if (traceparent) headers.traceparent = traceparent;
-  return { path: basePath + wire.path, headers, body: JSON.stringify(wire.body) };
+  const body = provider.bodyFields ? { ...wire.body, ...provider.bodyFields(ids) } : wire.body;
+  return { path: basePath + wire.path, headers, body: JSON.stringify(body) };
 }
 
-function response(call: Call, answer: Answer, fold: Fold, redact: Redact): CompleteResponse {
-  const { warnings, usage, finishReason, ...names } = answer.end();
+function response(
+  { price, redact }: Place,
+  call: Call,
+  target: Target,
+  wire: WireRequest,
+  answer: Answer,
+  fold: Fold,
+): CompleteResponse {
+  const { warnings, usage: counted, billing = {}, finishReason, ...names } = answer.end();
+  const usage = counted ?? estimateUsage(call.request, fold.parts);
   addWarnings(call.trail, warnings);
-  if (!usage) addWarnings(call.trail, [usageEstimated()]);
+  if (!counted) addWarnings(call.trail, [usageEstimated()]);
+  if (wire.unenforced && !conforms(fold.parts, wire.unenforced)) addWarnings(call.trail, [schemaMismatch()]);
   return create(CompleteResponseSchema, {
     ...withoutSecrets(names, redact),
     finishReason,
     content: [...fold.parts],
-    usage: usage ?? estimateUsage(call.request, fold.parts),
+    usage,
+    cost: price(target, usage, billing),
   });
 }
 

@@ -1,20 +1,27 @@
+import type { ApiKey } from '../core/call.ts';
+
 /** One provider that is switched on. */
 export interface ProviderConfig {
   /** The name that callers use before the slash; unique. */
   readonly name: string;
-  readonly kind: 'openai' | 'openai_compatible' | 'mock';
+  /** A kind of the registry, or "mock". */
+  readonly kind: string;
   /** No query, no trailing slash. Undefined for the mock. */
   readonly baseUrl: URL | undefined;
-  /** Undefined: requests are not signed. */
-  readonly apiKey: string | undefined;
+  /** None: requests are not signed. */
+  readonly keys: readonly ApiKey[];
   /** Sent with every request. Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** The ids of models that the configuration names for it. */
   readonly models: readonly string[];
   /** The most connections at once. */
   readonly maxConnections: number;
-  /** What an openai_compatible server differs in. */
-  readonly compat: CompatConfig;
+  /** Special settings of its kind; undefined where it was not set, or is of no use to the kind. */
+  readonly compat: CompatConfig | undefined;
+  readonly api: 'chat' | 'responses' | 'native' | undefined;
+  readonly folderId: string | undefined;
+  readonly app: { readonly url: string | undefined; readonly title: string | undefined } | undefined;
+  readonly dataLogging: boolean | undefined;
 }
 
 /** What differs between servers that speak OpenAI's chat format. The defaults suit most. */

@@ -1,6 +1,6 @@
 import { providerAddress } from './addresses.ts';
 import type { CompatConfig, ProviderConfig } from './config.ts';
-import { compatSchema, type ProviderEntry } from './schema-providers.ts';
+import type { ProviderEntry } from './schema-providers.ts';
 
 type Kind = ProviderConfig['kind'];
 
@@ -78,27 +78,18 @@ function addressOf(kind: Kind, entry: ProviderEntry, report: Report): URL | unde
   return undefined;
 }
 
-/** OpenAI itself, which the other servers differ from. */
-const openaiCompat: CompatConfig = {
-  maxTokensField: 'max_completion_tokens',
-  developerRole: true,
-  streamUsage: true,
-  jsonSchema: true,
-  reasoningEffort: true,
-  replayReasoning: false,
-};
-
-function compatOf(kind: Kind, entry: ProviderEntry): CompatConfig {
-  if (kind === 'openai') return openaiCompat;
-  const compat = entry.compat ?? compatSchema.parse({});
-  return {
-    maxTokensField: compat.max_tokens_field,
-    developerRole: compat.developer_role,
-    streamUsage: compat.stream_usage,
-    jsonSchema: compat.json_schema,
-    reasoningEffort: compat.reasoning_effort,
-    replayReasoning: compat.replay_reasoning,
-  };
+function compatOf(entry: ProviderEntry): CompatConfig | undefined {
+  const { compat } = entry;
+  return (
+    compat && {
+      maxTokensField: compat.max_tokens_field,
+      developerRole: compat.developer_role,
+      streamUsage: compat.stream_usage,
+      jsonSchema: compat.json_schema,
+      reasoningEffort: compat.reasoning_effort,
+      replayReasoning: compat.replay_reasoning,
+    }
+  );
 }
 
 /** What an entry of the file stands for. It is usable only if nothing was reported. */
@@ -110,10 +101,14 @@ export function provider(name: string, entry: ProviderEntry, report: Report): Pr
     name,
     kind,
     baseUrl: addressOf(kind, entry, report),
-    apiKey: entry.api_key,
+    keys: entry.api_key === undefined ? [] : [{ name: `${name} api_key`, value: entry.api_key, weight: 1 }],
     headers: headersOf(entry, report),
     models: entry.models,
     maxConnections: entry.max_connections,
-    compat: compatOf(kind, entry),
+    compat: compatOf(entry),
+    api: undefined,
+    folderId: undefined,
+    app: undefined,
+    dataLogging: undefined,
   };
 }

@@ -15,7 +15,7 @@ export interface Providers {
 }
 
 /** OpenAI is on when its key is there; a compatible server needs none. */
-const isOn = ({ kind, apiKey }: ProviderConfig) => kind === 'openai_compatible' || apiKey !== undefined;
+const isOn = ({ kind, keys }: ProviderConfig) => kind === 'openai_compatible' || keys.length > 0;
 
 /** Makes providers of the entries, and tells which are on. */
 export function resolveProviders(entries: Readonly<Record<string, ProviderEntry>>): Providers {

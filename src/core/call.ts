@@ -1,4 +1,4 @@
-import type { Attempt, CallContext, CompleteRequest, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
+import type { Attempt, CallContext, CompleteRequest, Cost, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
 import type { Sink } from './events.ts';
 import type { Span } from './span.ts';
 
@@ -8,6 +8,16 @@ export interface Target {
   readonly provider: string;
   /** The model's id, as the provider knows it. */
   readonly model: string;
+}
+
+/** A key of a provider. */
+export interface ApiKey {
+  /** The variable that it comes from, or the name that the configuration gives it. Safe to show. */
+  readonly name: string;
+  /** The key itself. It goes into the headers of requests to the provider, and nowhere else. */
+  readonly value: string;
+  /** Its share of the calls, against those of the provider's other keys. */
+  readonly weight: number;
 }
 
 /** Who calls. */
@@ -33,6 +43,8 @@ export interface Trail {
   firstTokenAtMs: number | undefined;
   /** An estimate of the tokens used by a call that failed after content had come. */
   partialUsage: Usage | undefined;
+  /** What that cost. */
+  partialCost: Cost | undefined;
 }
 
 export const newTrail = (): Trail => ({
@@ -43,6 +55,7 @@ export const newTrail = (): Trail => ({
   upstreamMs: 0,
   firstTokenAtMs: undefined,
   partialUsage: undefined,
+  partialCost: undefined,
 });
 
 /** Adds what is not there yet: another try at the same provider drops the same fields again. */
@@ -75,6 +88,8 @@ export interface Call {
   readonly targets: readonly Target[];
   /** Where it goes now. Filled by `route`. */
   readonly target: Target | undefined;
+  /** The key to sign with. Filled by `keys`; undefined: the provider has none. */
+  readonly key: ApiKey | undefined;
   /** The record of this try, also in the trail. Filled by `attempt`. */
   readonly attempt: Attempt | undefined;
   /** To be called when the request is on a connection to the provider. Replaced by `timeouts`. */

@@ -20,5 +20,15 @@ export const usageEstimated = (): Warning =>
     'The provider gave no usage; the counts are an estimate from the length of the text.',
   );
 
+export const schemaMismatch = (): Warning =>
+  warning(
+    WarningCode.SCHEMA_MISMATCH,
+    'response_format',
+    'The answer does not fit the schema: the model was asked to keep to it, and did not. Check it, or ask again.',
+  );
+
+/** `date` is YYYY-MM-DD. */
+export const retirement = (message: string): Warning => warning(WarningCode.MODEL_RETIREMENT, 'model', message);
+
 export const mocked = (): Warning =>
   warning(WarningCode.MOCKED, '', 'No model was called: the mock provider made this answer.');

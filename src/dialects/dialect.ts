@@ -1,8 +1,10 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest, FinishReason, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
+import type { Billing } from '../core/billing.ts';
 import type { Target } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Delta } from '../core/events.ts';
+import type { Framing } from '../wire/frames.ts';
 import type { Frame } from '../wire/sse.ts';
 
 /** A request in a provider's words. */
@@ -12,6 +14,11 @@ export interface WireRequest {
   readonly body: JsonObject;
   /** What was dropped or changed. */
   readonly warnings: readonly Warning[];
+  /**
+   * A JSON Schema that the answer's text is to fit, where the provider can only be asked to keep to it in words. The
+   * answer is held against it. Undefined: none was asked for, or the provider sees to it.
+   */
+  readonly unenforced?: JsonObject;
 }
 
 /** What is known when the answer is over. */
@@ -24,6 +31,8 @@ export interface Ending {
   readonly providerModel: string;
   readonly providerResponseId: string;
   readonly warnings: readonly Warning[];
+  /** What the price depends on besides the usage. */
+  readonly billing?: Billing;
 }
 
 /** Hears one answer. Errors: GatewayError, also for a failure that the provider reports inside the answer. */
@@ -48,6 +57,8 @@ export interface FailedReply {
 /** A wire format. Pure: no I/O, no clock, no environment. */
 export interface Dialect {
   readonly name: string;
+  /** How a streamed answer is cut into frames. */
+  readonly framing: Framing;
   /** The request in the provider's words. Errors: `invalid_request`, `model_lacks_ability`, `field_not_supported`. */
   toWire(request: CompleteRequest, target: Target, stream: boolean): WireRequest;
   /** A fresh decoder that gives its pieces to `emit`. */

@@ -12,6 +12,7 @@ import { toWire } from './openai-chat/request.ts';
  */
 export const openaiChat = (quirksFor: (model: string) => OpenAiChatQuirks): Dialect => ({
   name: 'openai-chat',
+  framing: 'sse',
   toWire: (request, target, stream) => toWire(request, target, stream, quirksFor(target.model)),
   decoder: (target, emit) => new ChatDecoder(target, emit),
   replay,

@@ -1,47 +1,39 @@
-import { efforts, type OpenAiChatQuirks } from '../dialects/openai-chat/quirks.ts';
+import { efforts } from '../dialects/grammar/efforts.ts';
+import type { OpenAiChatQuirks } from '../dialects/openai-chat/quirks.ts';
 import { openaiChat } from '../dialects/openai-chat.ts';
-import type { Provider } from './provider.ts';
-
-/** What a server that speaks OpenAI's chat format differs in. */
-export interface CompatFlags {
-  readonly maxTokensField: 'max_tokens' | 'max_completion_tokens';
-  /** Takes the role `developer`; otherwise it gets `system`. */
-  readonly developerRole: boolean;
-  /** Takes `stream_options.include_usage`. */
-  readonly streamUsage: boolean;
-  /** Takes `response_format` json_schema; otherwise it gets json_object and a warning. */
-  readonly jsonSchema: boolean;
-  /** Takes `reasoning_effort`. */
-  readonly reasoningEffort: boolean;
-  /** Wants the reasoning of earlier assistant messages back as `reasoning_content`. */
-  readonly replayReasoning: boolean;
-}
-
-export interface OpenAiCompatibleConfig {
-  readonly name: string;
-  /** Usually with the version: `https://api.example.com/v1`. */
-  readonly baseUrl: URL;
-  /** Undefined: requests are not signed. */
-  readonly apiKey: string | undefined;
-  /** Sent with every request, and over the provider's own. Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly compat: CompatFlags;
-}
+import type { CompatFlags, ProviderKind } from './provider.ts';
 
 /** Any server that speaks OpenAI's chat format. */
-export function openaiCompatibleProvider(config: OpenAiCompatibleConfig): Provider {
-  const { name, baseUrl, apiKey } = config;
-  const quirks = compatQuirks(config.compat);
-  const headers = { ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }), ...config.headers };
-  return {
-    name,
-    telemetryName: telemetryNames.get(name) ?? name,
-    baseUrl,
-    dialect: openaiChat(() => quirks),
-    headers: () => headers,
-    requestIdHeader: 'x-request-id',
-  };
-}
+export const openaiCompatible: ProviderKind = {
+  kind: 'openai_compatible',
+  baseUrl: undefined,
+  needsKey: false,
+  settings: ['compat'],
+  apis: [],
+  create: ({ name, baseUrl, headers, compat }) => {
+    const quirks = compatQuirks({ ...defaults, ...compat });
+    const chat = openaiChat(() => quirks);
+    return {
+      name,
+      telemetryName: telemetryNames.get(name) ?? name,
+      baseUrl,
+      dialect: () => chat,
+      headers: (_, key) => ({ ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers }),
+      needsBytes: false,
+      requestIdHeader: 'x-request-id',
+    };
+  },
+};
+
+/** What suits most servers. */
+const defaults: CompatFlags = {
+  maxTokensField: 'max_tokens',
+  developerRole: false,
+  streamUsage: true,
+  jsonSchema: false,
+  reasoningEffort: true,
+  replayReasoning: false,
+};
 
 /** Whatever the flags do not speak of is sent as it is: the server knows best what it takes. */
 const compatQuirks = (compat: CompatFlags): OpenAiChatQuirks => ({

@@ -1,29 +1,32 @@
-import type { Effort, OpenAiChatQuirks } from '../dialects/openai-chat/quirks.ts';
+import type { Effort } from '../dialects/grammar/efforts.ts';
+import type { OpenAiChatQuirks } from '../dialects/openai-chat/quirks.ts';
 import { openaiChat } from '../dialects/openai-chat.ts';
-import type { Provider } from './provider.ts';
-
-export interface OpenAiConfig {
-  readonly name: string;
-  /** With the version: `https://api.openai.com/v1`. */
-  readonly baseUrl: URL;
-  /** Undefined: requests are not signed. */
-  readonly apiKey: string | undefined;
-  /** Sent with every request, and over the provider's own. Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+import type { ProviderKind } from './provider.ts';
 
 /** OpenAI itself. Source: the npm package openai 7.55.0, client.mjs (2026-11-21). */
-export function openaiProvider({ name, baseUrl, apiKey, headers }: OpenAiConfig): Provider {
-  const own = { ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }) };
-  return {
-    name,
-    telemetryName: 'openai',
-    baseUrl,
-    dialect: openaiChat(openaiQuirks),
-    headers: ({ callId }) => ({ ...own, 'x-client-request-id': callId, ...headers }),
-    requestIdHeader: 'x-request-id',
-  };
-}
+export const openai: ProviderKind = {
+  kind: 'openai',
+  baseUrl: 'https://api.openai.com/v1',
+  needsKey: true,
+  settings: [],
+  apis: [],
+  create: ({ name, baseUrl, headers }) => {
+    const chat = openaiChat(openaiQuirks);
+    return {
+      name,
+      telemetryName: 'openai',
+      baseUrl,
+      dialect: () => chat,
+      headers: ({ callId }, key) => ({
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+        'x-client-request-id': callId,
+        ...headers,
+      }),
+      needsBytes: false,
+      requestIdHeader: 'x-request-id',
+    };
+  },
+};
 
 /** A model that does not reason, which is also what is assumed of those that no rule names. */
 const plain: OpenAiChatQuirks = {

@@ -1,12 +1,46 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
 import type { Dialect } from '../dialects/dialect.ts';
 
-/** What a provider may pass on of a call in its request headers. */
+/** What a provider may be told of a call besides the request. */
 export interface CallIds {
   /** The gateway's id of the call. */
   readonly callId: string;
+  readonly traceId: string;
+  /** Empty: none was given. */
+  readonly sessionId: string;
+  readonly sourceAgent: string;
 }
 
-/** A place that speaks a dialect. */
+/** A model as a provider's own listing tells of it. What it does not tell is undefined. */
+export interface ListedModel {
+  readonly id: string;
+  readonly contextWindowTokens?: number;
+  readonly maxInputTokens?: number;
+  readonly maxOutputTokens?: number;
+  /** YYYY-MM-DD. */
+  readonly retirementDate?: string;
+  /** US dollars for a million tokens. */
+  readonly price?: {
+    readonly input: number;
+    readonly output: number;
+    readonly cachedInput?: number;
+    readonly cacheWrite?: number;
+  };
+}
+
+/** How a provider lists its models. */
+export interface Listing {
+  /** Appended to the base address; begins with "/". */
+  readonly path: string;
+  /**
+   * Reads one page. `next` is the path of the page after it, if there is one. What is not a listing is taken for an
+   * empty page.
+   */
+  read(body: unknown): { readonly models: readonly ListedModel[]; readonly next: string | undefined };
+}
+
+/** A place that speaks one dialect, or several. */
 export interface Provider {
   /** The name under which it is configured; unique. */
   readonly name: string;
@@ -14,9 +48,71 @@ export interface Provider {
   readonly telemetryName: string;
   /** Where requests go; no query, no trailing slash. */
   readonly baseUrl: URL;
-  readonly dialect: Dialect;
-  /** The request headers that sign a request and say whose it is. Names in lower case. */
-  headers(ids: CallIds): Readonly<Record<string, string>>;
+  /** The wire format for this request to this model. */
+  dialect(request: CompleteRequest, model: string): Dialect;
+  /**
+   * The request headers that sign a request and say whose it is. Names in lower case. Without a key the request is not
+   * signed.
+   */
+  headers(ids: CallIds, key: string | undefined): Readonly<Record<string, string>>;
+  /** Fields that say whose the request is, to be put into its body. Undefined: there are none. */
+  readonly bodyFields?: (ids: CallIds) => JsonObject;
+  /** Takes images and documents as bytes only: the gateway has to fetch those given by URL. */
+  readonly needsBytes: boolean;
   /** The response header with the provider's id of the request, in lower case. */
   readonly requestIdHeader: string;
+  /** Undefined: it does not list its models. */
+  readonly listing?: Listing;
+}
+
+/** What a server that speaks OpenAI's chat format differs in. */
+export interface CompatFlags {
+  readonly maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  /** Takes the role `developer`; otherwise it gets `system`. */
+  readonly developerRole: boolean;
+  /** Takes `stream_options.include_usage`. */
+  readonly streamUsage: boolean;
+  /** Takes `response_format` json_schema; otherwise it gets json_object, the schema in words, and a warning. */
+  readonly jsonSchema: boolean;
+  /** Takes `reasoning_effort`. */
+  readonly reasoningEffort: boolean;
+  /** Wants the reasoning of earlier assistant messages back as `reasoning_content`. */
+  readonly replayReasoning: boolean;
+}
+
+/** What can be set for a provider. The last five are for those kinds that say so in `settings`. */
+export interface ProviderSettings {
+  readonly name: string;
+  /** With the version, where addresses have one: `https://api.openai.com/v1`. */
+  readonly baseUrl: URL;
+  /** Sent with every request, and over the provider's own. Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly compat?: Partial<CompatFlags> | undefined;
+  /** Which of several interfaces to speak to. Undefined: the one that suits the model. */
+  readonly api?: Api | undefined;
+  /** The folder that Yandex Cloud bills. */
+  readonly folderId?: string | undefined;
+  /** How the application is named to OpenRouter. */
+  readonly app?: { readonly url?: string | undefined; readonly title?: string | undefined } | undefined;
+  /** Lets the provider keep requests for its own use. */
+  readonly dataLogging?: boolean | undefined;
+}
+
+export type Api = 'chat' | 'responses' | 'native';
+
+export type SpecialSetting = 'compat' | 'api' | 'folderId' | 'app' | 'dataLogging';
+
+/** One kind of provider. A new one is a file with one of these, and a line in registry.ts. */
+export interface ProviderKind {
+  /** The word for it in the configuration, and the name of such a provider unless it is given another one. */
+  readonly kind: string;
+  /** Where requests go unless it is configured; undefined: it must be. */
+  readonly baseUrl: string | undefined;
+  /** Whether it is off without a key. */
+  readonly needsKey: boolean;
+  /** The special settings that it has a use for. */
+  readonly settings: readonly SpecialSetting[];
+  /** The interfaces that `api` may name; empty: there is only one. */
+  readonly apis: readonly Api[];
+  create(settings: ProviderSettings): Provider;
 }

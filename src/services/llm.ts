@@ -81,6 +81,7 @@ function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail): Cal
     trail,
     targets: [],
     target: undefined,
+    key: undefined,
     attempt: undefined,
     onConnected: () => undefined,
     sink: undefined,
@@ -105,7 +106,7 @@ function stamp(response: CompleteResponse, call: Call, clock: Clock): CompleteRe
   response.provider = trail.target?.provider ?? '';
   response.context = call.context;
   response.cacheStatus = CacheStatus.BYPASS;
-  response.cost = create(CostSchema, { status: CostStatus.UNPRICED });
+  response.cost ??= create(CostSchema, { status: CostStatus.UNPRICED });
   response.attempts = trail.attempts;
   response.selectionReason = trail.selectionReason;
   response.warnings = trail.warnings;

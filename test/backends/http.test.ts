@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { AttemptSchema, FinishReason } from '#gen/antiphon/v1/completion_pb.js';
+import { AttemptSchema, CostSchema, FinishReason } from '#gen/antiphon/v1/completion_pb.js';
 import { type Connections, connections } from '../../src/backends/http/connections.ts';
 import { httpBackend } from '../../src/backends/http.ts';
 import type { Call } from '../../src/core/call.ts';
@@ -8,7 +8,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import type { Complete } from '../../src/core/complete.ts';
 import { redactor } from '../../src/core/redact.ts';
 import { noSpan } from '../../src/core/span.ts';
-import { openaiProvider } from '../../src/providers/openai.ts';
+import { openai } from '../../src/providers/openai.ts';
 import { listSink, testCall } from '../support/calls.ts';
 import { chatBody, chatChunk, type Line, type Script, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -28,18 +28,29 @@ async function start(
 ): Promise<Complete> {
   upstream = await startUpstream(script);
   open = connections(`http://127.0.0.1:${upstream.port}`, { maxConnections: 4, connectMs: 1_000 });
-  const provider = openaiProvider({
+  const provider = openai.create({
     name: 'test',
     baseUrl: new URL(upstream.url),
-    apiKey: KEY,
     headers: { 'x-team': 'a' },
   });
   const bounds = { maxResponseBytes: 1_000_000, maxEventBytes: 100_000, ...limits };
-  return httpBackend({ provider, connections: open, clock: systemClock, redact: redactor([KEY]), ...bounds });
+  const unused = { inline: async () => Promise.reject(new Error('not used')), price: () => create(CostSchema) };
+  return httpBackend({
+    provider,
+    connections: open,
+    clock: systemClock,
+    redact: redactor([KEY]),
+    ...unused,
+    ...bounds,
+  });
 }
 
 const call = (overrides: Partial<Call> = {}): Call =>
-  testCall({ target: { provider: 'test', model: 'gpt-4.1' }, ...overrides });
+  testCall({
+    target: { provider: 'test', model: 'gpt-4.1' },
+    key: { name: 'k', value: KEY, weight: 1 },
+    ...overrides,
+  });
 
 const text = (value: string) => [{ part: { case: 'text', value } }];
 

@@ -5,7 +5,7 @@ import { type Env, KEY, load, said } from './loading.ts';
 
 const on = (env: Env, file?: string) => load({ ALLOWED_MODELS: '*', ...env }, file).providers;
 const summary = (env: Env, file?: string) =>
-  on(env, file).map(({ name, kind, baseUrl, apiKey }) => [name, kind, baseUrl?.href, apiKey]);
+  on(env, file).map(({ name, kind, baseUrl, keys }) => [name, kind, baseUrl?.href, keys[0]?.value]);
 
 const OPENAI = 'https://api.openai.com/v1';
 const LOCAL = 'http://127.0.0.1:11434/v1';
@@ -102,7 +102,7 @@ providers:
 
   it('does not look at a reference that a variable has replaced', () => {
     const file = 'providers:\n  openai:\n    api_key: ${NOT_SET}\n';
-    expect(on(KEY, file)[0]?.apiKey).toBe(KEY.OPENAI_API_KEY);
+    expect(on(KEY, file)[0]?.keys[0]?.value).toBe(KEY.OPENAI_API_KEY);
   });
 
   it('says that OpenAI is off if only its address is set', () => {

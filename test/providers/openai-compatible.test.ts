@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { CompleteRequestSchema, ReasoningEffort, Role } from '#gen/antiphon/v1/completion_pb.js';
-import { type CompatFlags, openaiCompatibleProvider } from '../../src/providers/openai-compatible.ts';
+import { openaiCompatible } from '../../src/providers/openai-compatible.ts';
+import type { CompatFlags } from '../../src/providers/provider.ts';
 
 const flags: CompatFlags = {
   maxTokensField: 'max_tokens',
@@ -12,11 +13,12 @@ const flags: CompatFlags = {
   replayReasoning: false,
 };
 
-const make = (name: string, compat: Partial<CompatFlags> = {}, apiKey?: string) =>
-  openaiCompatibleProvider({
+const ids = { callId: 'c', traceId: 't', sessionId: '', sourceAgent: '' };
+
+const make = (name: string, compat: Partial<CompatFlags> = {}) =>
+  openaiCompatible.create({
     name,
     baseUrl: new URL('https://llm.example.com/v1'),
-    apiKey,
     headers: { 'x-team': 't' },
     compat: { ...flags, ...compat },
   });
@@ -35,8 +37,8 @@ it.each([
 });
 
 it('signs with a key only', () => {
-  expect(make('x', {}, 'key').headers({ callId: 'c' })).toEqual({ authorization: 'Bearer key', 'x-team': 't' });
-  expect(make('x').headers({ callId: 'c' })).toEqual({ 'x-team': 't' });
+  expect(make('x').headers(ids, 'key')).toEqual({ authorization: 'Bearer key', 'x-team': 't' });
+  expect(make('x').headers(ids, undefined)).toEqual({ 'x-team': 't' });
 });
 
 describe('each flag changes what is sent', () => {
@@ -54,7 +56,7 @@ describe('each flag changes what is sent', () => {
     responseFormat: { format: { case: 'jsonSchema', value: { name: 'n', schema: '{}' } } },
   });
   const send = (compat: Partial<CompatFlags>) =>
-    make('x', compat).dialect.toWire(request, { provider: 'x', model: 'm' }, true).body;
+    make('x', compat).dialect(request, 'm').toWire(request, { provider: 'x', model: 'm' }, true).body;
   const plain = send({});
 
   it.each<[Partial<CompatFlags>, object]>([

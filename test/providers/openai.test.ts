@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { openaiProvider, openaiQuirks } from '../../src/providers/openai.ts';
+import { openai, openaiQuirks } from '../../src/providers/openai.ts';
 
-const make = (config: { apiKey?: string; headers?: Record<string, string> }) =>
-  openaiProvider({
+const ids = { callId: 'c1', traceId: 't', sessionId: '', sourceAgent: '' };
+
+const make = (headers: Record<string, string> = {}) =>
+  openai.create({
     name: 'mine',
     baseUrl: new URL('https://api.example.com/v1'),
-    apiKey: config.apiKey,
-    headers: config.headers ?? {},
+    headers,
   });
 
 describe('headers', () => {
   it('sign the request and say whose it is', () => {
-    const provider = make({ apiKey: 'key', headers: { 'openai-project': 'p' } });
-    expect(provider.headers({ callId: 'c1' })).toEqual({
+    const provider = make({ 'openai-project': 'p' });
+    expect(provider.headers(ids, 'key')).toEqual({
       authorization: 'Bearer key',
       'x-client-request-id': 'c1',
       'openai-project': 'p',
@@ -25,8 +26,8 @@ describe('headers', () => {
   });
 
   it('sign nothing without a key, and let the configured ones win', () => {
-    expect(make({}).headers({ callId: 'c1' })).toEqual({ 'x-client-request-id': 'c1' });
-    const headers = make({ apiKey: 'key', headers: { authorization: 'Custom' } }).headers({ callId: 'c1' });
+    expect(make().headers(ids, undefined)).toEqual({ 'x-client-request-id': 'c1' });
+    const headers = make({ authorization: 'Custom' }).headers(ids, 'key');
     expect(headers.authorization).toBe('Custom');
   });
 });

@@ -40,6 +40,7 @@ export function testCall(overrides: Partial<Call> = {}): Call {
     trail: newTrail(),
     targets: [],
     target: { provider: 'mock', model: 'echo' },
+    key: undefined,
     attempt: undefined,
     onConnected: () => undefined,
     sink: undefined,

@@ -15,10 +15,9 @@ import type { Target } from '../../src/core/call.ts';
 import type { Delta } from '../../src/core/events.ts';
 import { Fold } from '../../src/core/fold.ts';
 import type { Dialect, Ending } from '../../src/dialects/dialect.ts';
-import { openaiProvider } from '../../src/providers/openai.ts';
-import { type CompatFlags, openaiCompatibleProvider } from '../../src/providers/openai-compatible.ts';
-import type { Provider } from '../../src/providers/provider.ts';
-import { sseParser } from '../../src/wire/sse.ts';
+import type { Provider, ProviderSettings } from '../../src/providers/provider.ts';
+import { providerKinds } from '../../src/providers/registry.ts';
+import { frameParser } from '../../src/wire/frames.ts';
 
 /** A failure as a fixture states it: what came, if it was not the stream or the body, and what it means. */
 export interface StatedFailure {
@@ -32,6 +31,8 @@ export interface StatedFailure {
 export interface Fixture {
   readonly name: string;
   readonly provider: Provider;
+  /** The dialect in which it asks this request; without one, as it asks any. */
+  readonly dialect: Dialect;
   readonly target: Target;
   /** request.json: a CompleteRequest. */
   readonly request: CompleteRequest | undefined;
@@ -49,22 +50,20 @@ export interface Fixture {
 
 const root = join(import.meta.dirname, '../fixtures');
 
-const plainCompat: CompatFlags = {
-  maxTokensField: 'max_tokens',
-  developerRole: false,
-  streamUsage: true,
-  jsonSchema: true,
-  reasoningEffort: true,
-  replayReasoning: false,
-};
+/** A provider of a kind, under the kind's own name, as the fixtures and the recordings mean it. */
+export function providerOf(kind: string, settings: Partial<ProviderSettings> = {}): Provider {
+  const made = providerKinds.get(kind);
+  if (!made) throw new Error(`no provider is of the kind ${kind}`);
+  const baseUrl = new URL(made.baseUrl ?? 'https://api.example.com/v1');
+  const plain = plainSettings[kind];
+  const compat = { ...plain?.compat, ...settings.compat };
+  return made.create({ name: kind, baseUrl, headers: {}, ...plain, ...settings, compat });
+}
 
-const connection = { baseUrl: new URL('https://api.example.com/v1'), apiKey: undefined, headers: {} };
-
-/** How the providers of the fixtures' folders are made. `settings` is settings.json of the case. */
-const providers: Readonly<Record<string, (settings: Partial<CompatFlags>) => Provider>> = {
-  openai: () => openaiProvider({ ...connection, name: 'openai' }),
-  openai_compatible: (settings) =>
-    openaiCompatibleProvider({ ...connection, name: 'openai_compatible', compat: { ...plainCompat, ...settings } }),
+/** Settings that the kind needs, or that most of its fixtures want. */
+const plainSettings: Readonly<Record<string, Partial<ProviderSettings>>> = {
+  openai_compatible: { compat: { jsonSchema: true } },
+  yandex_ai_studio: { folderId: 'b1g00000000000000000' },
 };
 
 export function loadFixtures(): Fixture[] {
@@ -76,14 +75,16 @@ export function loadFixtures(): Fixture[] {
 function loadFixture(folder: string, name: string): Fixture {
   const file = (base: string) => join(root, folder, name, base);
   const json = (base: string) => (existsSync(file(base)) ? JSON.parse(readFileSync(file(base), 'utf8')) : undefined);
-  const provider = providers[folder]?.(json('settings.json') ?? {});
-  if (!provider) throw new Error(`test/support/fixtures.ts does not know how to make the provider of ${folder}`);
-  const request = json('request.json');
+  const provider = providerOf(folder, json('settings.json'));
+  const stated = json('request.json');
+  const request = stated && fromJson(CompleteRequestSchema, stated);
+  const model = request?.model ?? 'some-model';
   return {
     name: `${folder}/${name}`,
     provider,
-    target: { provider: provider.name, model: request?.model ?? 'some-model' },
-    request: request && fromJson(CompleteRequestSchema, request),
+    dialect: provider.dialect(request ?? create(CompleteRequestSchema), model),
+    target: { provider: provider.name, model },
+    request,
     wire: json('wire.json'),
     stream: existsSync(file('stream.txt')) ? readFileSync(file('stream.txt')) : undefined,
     body: json('body.json'),
@@ -101,7 +102,7 @@ export interface Heard {
 export function hearStream(dialect: Dialect, target: Target, chunks: Iterable<Uint8Array>): Heard {
   const deltas: Delta[] = [];
   const decoder = dialect.decoder(target, (delta) => deltas.push(delta));
-  const parser = sseParser({ maxEventBytes: 1 << 22, onFrame: (frame) => decoder.push(frame) });
+  const parser = frameParser(dialect.framing, { maxEventBytes: 1 << 22, onFrame: (frame) => decoder.push(frame) });
   for (const chunk of chunks) parser.push(chunk);
   parser.end();
   return { deltas, ending: decoder.end() };

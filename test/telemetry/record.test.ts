@@ -251,6 +251,7 @@ describe('the outcome of a completion', () => {
     trail: newTrail(),
     targets: [],
     target: undefined,
+    key: undefined,
     attempt: undefined,
     onConnected: () => undefined,
     sink: undefined,

@@ -214,6 +214,16 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
    * @generated from field: map<string, google.protobuf.Struct> provider_options = 23;
    */
   providerOptions: { [key: string]: JsonObject };
+
+  /**
+   * Calls with the same key share the beginning of their prompts: providers that route by such a key send them to where
+   * it is cached. Others are not told.
+   *
+   * At most 64 characters from space to "~".
+   *
+   * @generated from field: string prompt_cache_key = 24;
+   */
+  promptCacheKey: string;
 };
 
 /**
@@ -336,6 +346,16 @@ export declare type Part = Message$1<"antiphon.v1.Part"> & {
    * @generated from field: antiphon.v1.ProviderState provider_state = 9;
    */
   providerState?: ProviderState | undefined;
+
+  /**
+   * Asks the provider to keep the conversation up to and including this part in its prompt cache.
+   *
+   * A provider that keeps prompts without being asked, or not at all, is not told. Of more hints than a provider takes,
+   * the last ones count, and a warning says so.
+   *
+   * @generated from field: antiphon.v1.PromptCacheHint prompt_cache = 10;
+   */
+  promptCache?: PromptCacheHint | undefined;
 };
 
 /**
@@ -343,6 +363,28 @@ export declare type Part = Message$1<"antiphon.v1.Part"> & {
  * Use `create(PartSchema)` to create a new message.
  */
 export declare const PartSchema: GenMessage<Part>;
+
+/**
+ * PromptCacheHint asks a provider to keep the beginning of a conversation, so that it costs less the next time.
+ *
+ * @generated from message antiphon.v1.PromptCacheHint
+ */
+export declare type PromptCacheHint = Message$1<"antiphon.v1.PromptCacheHint"> & {
+  /**
+   * How long. From 1 second to 24 hours. Unset: the provider's default.
+   *
+   * A provider that knows other durations gets the nearest, and a warning says so.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 1;
+   */
+  ttl?: Duration | undefined;
+};
+
+/**
+ * Describes the message antiphon.v1.PromptCacheHint.
+ * Use `create(PromptCacheHintSchema)` to create a new message.
+ */
+export declare const PromptCacheHintSchema: GenMessage<PromptCacheHint>;
 
 /**
  * Media is a picture, a sound or a file.
@@ -365,7 +407,9 @@ export declare type Media = Message$1<"antiphon.v1.Media"> & {
     case: "data";
   } | {
     /**
-     * An https URL of at most 8,192 bytes, without credentials, which the provider fetches. Not for audio.
+     * An https URL of at most 8,192 bytes, without credentials. Not for audio.
+     *
+     * The provider fetches it. For a provider that takes only bytes, the gateway does, from public addresses only.
      *
      * @generated from field: string url = 2;
      */
@@ -1913,6 +1957,13 @@ export enum WarningCode {
    * @generated from enum value: WARNING_CODE_MOCKED = 6;
    */
   MOCKED = 6,
+
+  /**
+   * The answer does not fit the schema that was asked for. Only where the provider could not be told to keep to it.
+   *
+   * @generated from enum value: WARNING_CODE_SCHEMA_MISMATCH = 7;
+   */
+  SCHEMA_MISMATCH = 7,
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { ErrorReason } from "./error_pb.js";
 
 /**
  * Describes the file antiphon/v1/health.proto.
@@ -87,7 +88,7 @@ export declare type ProviderHealth = Message<"antiphon.v1.ProviderHealth"> & {
   provider: string;
 
   /**
-   * HEALTH_STATUS_SERVING unless the gateway has taken the provider out of use.
+   * HEALTH_STATUS_DEGRADED if some of its keys are set aside, or all: then the one set aside first is still tried.
    *
    * @generated from field: antiphon.v1.HealthStatus status = 2;
    */
@@ -99,6 +100,20 @@ export declare type ProviderHealth = Message<"antiphon.v1.ProviderHealth"> & {
    * @generated from field: uint32 active_calls = 3;
    */
   activeCalls: number;
+
+  /**
+   * How many keys the provider is configured with.
+   *
+   * @generated from field: uint32 keys = 4;
+   */
+  keys: number;
+
+  /**
+   * Those of its keys that the provider refused, and that are not used for a while. Never the keys themselves.
+   *
+   * @generated from field: repeated antiphon.v1.KeySetAside keys_set_aside = 5;
+   */
+  keysSetAside: KeySetAside[];
 };
 
 /**
@@ -106,6 +121,40 @@ export declare type ProviderHealth = Message<"antiphon.v1.ProviderHealth"> & {
  * Use `create(ProviderHealthSchema)` to create a new message.
  */
 export declare const ProviderHealthSchema: GenMessage<ProviderHealth>;
+
+/**
+ * KeySetAside is a key that is not used for a while, since the provider refused it.
+ *
+ * @generated from message antiphon.v1.KeySetAside
+ */
+export declare type KeySetAside = Message<"antiphon.v1.KeySetAside"> & {
+  /**
+   * The key's name, for example "OPENAI_API_KEY_2".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Why it was refused: UPSTREAM_AUTH or UPSTREAM_BILLING.
+   *
+   * @generated from field: antiphon.v1.ErrorReason reason = 2;
+   */
+  reason: ErrorReason;
+
+  /**
+   * When it will be tried again.
+   *
+   * @generated from field: google.protobuf.Duration retry_in = 3;
+   */
+  retryIn?: Duration | undefined;
+};
+
+/**
+ * Describes the message antiphon.v1.KeySetAside.
+ * Use `create(KeySetAsideSchema)` to create a new message.
+ */
+export declare const KeySetAsideSchema: GenMessage<KeySetAside>;
 
 /**
  * HealthStatus says whether something can be used.

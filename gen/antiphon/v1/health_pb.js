@@ -3,13 +3,14 @@
 /* eslint-disable */
 
 import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
+import { file_antiphon_v1_error } from "./error_pb.js";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file antiphon/v1/health.proto.
  */
 export const file_antiphon_v1_health = /*@__PURE__*/
-  fileDesc("ChhhbnRpcGhvbi92MS9oZWFsdGgucHJvdG8SC2FudGlwaG9uLnYxIg8KDUhlYWx0aFJlcXVlc3QivQEKDkhlYWx0aFJlc3BvbnNlEikKBnN0YXR1cxgBIAEoDjIZLmFudGlwaG9uLnYxLkhlYWx0aFN0YXR1cxIPCgd2ZXJzaW9uGAIgASgJEikKBnVwdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxhY3RpdmVfY2FsbHMYBCABKA0SLgoJcHJvdmlkZXJzGAUgAygLMhsuYW50aXBob24udjEuUHJvdmlkZXJIZWFsdGgiYwoOUHJvdmlkZXJIZWFsdGgSEAoIcHJvdmlkZXIYASABKAkSKQoGc3RhdHVzGAIgASgOMhkuYW50aXBob24udjEuSGVhbHRoU3RhdHVzEhQKDGFjdGl2ZV9jYWxscxgDIAEoDSqDAQoMSGVhbHRoU3RhdHVzEh0KGUhFQUxUSF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVIRUFMVEhfU1RBVFVTX1NFUlZJTkcQARIaChZIRUFMVEhfU1RBVFVTX0RFR1JBREVEEAISHQoZSEVBTFRIX1NUQVRVU19OT1RfU0VSVklORxADYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("ChhhbnRpcGhvbi92MS9oZWFsdGgucHJvdG8SC2FudGlwaG9uLnYxIg8KDUhlYWx0aFJlcXVlc3QivQEKDkhlYWx0aFJlc3BvbnNlEikKBnN0YXR1cxgBIAEoDjIZLmFudGlwaG9uLnYxLkhlYWx0aFN0YXR1cxIPCgd2ZXJzaW9uGAIgASgJEikKBnVwdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxhY3RpdmVfY2FsbHMYBCABKA0SLgoJcHJvdmlkZXJzGAUgAygLMhsuYW50aXBob24udjEuUHJvdmlkZXJIZWFsdGgiowEKDlByb3ZpZGVySGVhbHRoEhAKCHByb3ZpZGVyGAEgASgJEikKBnN0YXR1cxgCIAEoDjIZLmFudGlwaG9uLnYxLkhlYWx0aFN0YXR1cxIUCgxhY3RpdmVfY2FsbHMYAyABKA0SDAoEa2V5cxgEIAEoDRIwCg5rZXlzX3NldF9hc2lkZRgFIAMoCzIYLmFudGlwaG9uLnYxLktleVNldEFzaWRlInIKC0tleVNldEFzaWRlEgwKBG5hbWUYASABKAkSKAoGcmVhc29uGAIgASgOMhguYW50aXBob24udjEuRXJyb3JSZWFzb24SKwoIcmV0cnlfaW4YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qgwEKDEhlYWx0aFN0YXR1cxIdChlIRUFMVEhfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVSEVBTFRIX1NUQVRVU19TRVJWSU5HEAESGgoWSEVBTFRIX1NUQVRVU19ERUdSQURFRBACEh0KGUhFQUxUSF9TVEFUVVNfTk9UX1NFUlZJTkcQA2IGcHJvdG8z", [file_antiphon_v1_error, file_google_protobuf_duration]);
 
 /**
  * Describes the message antiphon.v1.HealthRequest.
@@ -31,6 +32,13 @@ export const HealthResponseSchema = /*@__PURE__*/
  */
 export const ProviderHealthSchema = /*@__PURE__*/
   messageDesc(file_antiphon_v1_health, 2);
+
+/**
+ * Describes the message antiphon.v1.KeySetAside.
+ * Use `create(KeySetAsideSchema)` to create a new message.
+ */
+export const KeySetAsideSchema = /*@__PURE__*/
+  messageDesc(file_antiphon_v1_health, 3);
 
 /**
  * Describes the enum antiphon.v1.HealthStatus.

@@ -4,6 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { HealthStatus } from "./health_pb.js";
 
 /**
  * Describes the file antiphon/v1/model.proto.
@@ -173,6 +174,27 @@ export declare type Model = Message<"antiphon.v1.Model"> & {
    * @generated from field: antiphon.v1.ModelPrice price = 10;
    */
   price?: ModelPrice | undefined;
+
+  /**
+   * The state of its provider, as in HealthResponse.
+   *
+   * @generated from field: antiphon.v1.HealthStatus provider_status = 11;
+   */
+  providerStatus: HealthStatus;
+
+  /**
+   * Whether the provider's own listing has it. Unset if the listing was not read.
+   *
+   * @generated from field: optional bool listed = 12;
+   */
+  listed?: boolean | undefined;
+
+  /**
+   * The most input tokens, where that is less than the context window leaves. Unset if not known.
+   *
+   * @generated from field: optional uint32 max_input_tokens = 13;
+   */
+  maxInputTokens?: number | undefined;
 };
 
 /**
@@ -228,6 +250,27 @@ export declare type ModelPrice = Message<"antiphon.v1.ModelPrice"> & {
    * @generated from field: string as_of = 6;
    */
   asOf: string;
+
+  /**
+   * A million input tokens written to the provider's prompt cache for an hour. Unset if not known.
+   *
+   * @generated from field: optional int64 cache_write_1h_nano_usd_per_million = 7;
+   */
+  cacheWrite1hNanoUsdPerMillion?: bigint | undefined;
+
+  /**
+   * A million input tokens of audio. Unset if they cost as others, or that is not known.
+   *
+   * @generated from field: optional int64 audio_input_nano_usd_per_million = 8;
+   */
+  audioInputNanoUsdPerMillion?: bigint | undefined;
+
+  /**
+   * Higher rates for larger requests, smallest first.
+   *
+   * @generated from field: repeated antiphon.v1.ModelPriceTier tiers = 9;
+   */
+  tiers: ModelPriceTier[];
 };
 
 /**
@@ -235,6 +278,54 @@ export declare type ModelPrice = Message<"antiphon.v1.ModelPrice"> & {
  * Use `create(ModelPriceSchema)` to create a new message.
  */
 export declare const ModelPriceSchema: GenMessage<ModelPrice>;
+
+/**
+ * ModelPriceTier is what all tokens of a request cost that has more than so many input tokens.
+ *
+ * @generated from message antiphon.v1.ModelPriceTier
+ */
+export declare type ModelPriceTier = Message<"antiphon.v1.ModelPriceTier"> & {
+  /**
+   * The tier counts above this many input tokens, cached or not.
+   *
+   * @generated from field: uint32 above_input_tokens = 1;
+   */
+  aboveInputTokens: number;
+
+  /**
+   * As in ModelPrice.
+   *
+   * @generated from field: int64 input_nano_usd_per_million = 2;
+   */
+  inputNanoUsdPerMillion: bigint;
+
+  /**
+   * As in ModelPrice.
+   *
+   * @generated from field: int64 output_nano_usd_per_million = 3;
+   */
+  outputNanoUsdPerMillion: bigint;
+
+  /**
+   * As in ModelPrice.
+   *
+   * @generated from field: optional int64 cached_input_nano_usd_per_million = 4;
+   */
+  cachedInputNanoUsdPerMillion?: bigint | undefined;
+
+  /**
+   * As in ModelPrice.
+   *
+   * @generated from field: optional int64 cache_write_nano_usd_per_million = 5;
+   */
+  cacheWriteNanoUsdPerMillion?: bigint | undefined;
+};
+
+/**
+ * Describes the message antiphon.v1.ModelPriceTier.
+ * Use `create(ModelPriceTierSchema)` to create a new message.
+ */
+export declare const ModelPriceTierSchema: GenMessage<ModelPriceTier>;
 
 /**
  * ModelTier sorts models by what they cost and can do.

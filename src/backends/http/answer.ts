@@ -5,8 +5,8 @@ import type { Fold } from '../../core/fold.ts';
 import type { Redact } from '../../core/redact.ts';
 import type { Decoder, Dialect, Ending } from '../../dialects/dialect.ts';
 import type { Provider } from '../../providers/provider.ts';
+import { type FrameParser, frameParser } from '../../wire/frames.ts';
 import { parseJson } from '../../wire/json.ts';
-import { type SseParser, sseParser } from '../../wire/sse.ts';
 import type { Receiver } from './exchange.ts';
 
 export interface AnswerLimits {
@@ -30,7 +30,7 @@ export class Answer implements Receiver {
   readonly #call: Call;
   readonly #dialect: Dialect;
   readonly #decoder: Decoder;
-  readonly #parser: SseParser;
+  readonly #parser: FrameParser;
   #mode: Mode = 'head';
   #status = 0;
   #headers: Readonly<Record<string, string>> = {};
@@ -38,16 +38,16 @@ export class Answer implements Receiver {
   #chunks: Uint8Array[] = [];
   #room = true;
 
-  constructor(limits: AnswerLimits, call: Call, target: Target, fold: Fold) {
+  constructor(limits: AnswerLimits, dialect: Dialect, call: Call, target: Target, fold: Fold) {
     this.#limits = limits;
     this.#call = call;
-    this.#dialect = limits.provider.dialect;
+    this.#dialect = dialect;
     const { sink } = call;
     this.#decoder = this.#dialect.decoder(target, (delta: Delta) => {
       fold.add(delta);
       if (sink && !sink.emit(delta)) this.#room = false;
     });
-    this.#parser = sseParser({
+    this.#parser = frameParser(dialect.framing, {
       maxEventBytes: limits.maxEventBytes,
       onFrame: (frame) => {
         if (!this.#decoder.done) this.#decoder.push(frame);
@@ -105,6 +105,7 @@ export class Answer implements Receiver {
   /** Some servers answer a request for a stream with a body, and some streams are not labelled as such. */
   #framing(contentType: string): Mode {
     if (contentType.includes('event-stream')) return 'stream';
+    if (this.#dialect.framing === 'ndjson') return this.#call.sink ? 'stream' : 'body';
     return this.#call.sink && !contentType.includes('json') ? 'stream' : 'body';
   }
 

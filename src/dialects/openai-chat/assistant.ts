@@ -1,12 +1,14 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Part, ReasoningText, ToolCall } from '#gen/antiphon/v1/completion_pb.js';
+import type { ReasoningText, ToolCall } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
 import { dropped } from '../../core/warnings.ts';
+import { invalid } from '../grammar/invalid.ts';
+import type { PlacedPart } from '../grammar/placed.ts';
+import { isFrom, STATE_NOT_SENT } from '../grammar/provider-state.ts';
+import type { Warnings } from '../grammar/warnings.ts';
 import { textPart, wireContent } from './content.ts';
-import { invalid } from './invalid.ts';
-import { type ChatState, isFrom, readState, replayDetails } from './provider-state.ts';
+import { type ChatState, readState, replayDetails } from './provider-state.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
-import type { Warnings } from './warnings.ts';
 
 /** What the wire's form of a conversation depends on, besides the conversation. */
 export interface Setting {
@@ -18,14 +20,11 @@ export interface Setting {
 }
 
 /** One earlier answer of the model; undefined if nothing of it can be sent. */
-export function assistantMessage(parts: readonly Part[], path: string, setting: Setting): JsonObject | undefined {
+export function assistantMessage(parts: readonly PlacedPart[], setting: Setting): JsonObject | undefined {
   const answer = new EarlierAnswer(setting);
-  for (const [i, part] of parts.entries()) answer.add(part, `${path}.content[${i}]`);
+  for (const part of parts) answer.add(part);
   return answer.message();
 }
-
-const STATE_NOT_SENT =
-  'Provider state was not sent: it is from another provider or model, or there is no use for it here.';
 
 class EarlierAnswer {
   readonly #setting: Setting;
@@ -38,7 +37,7 @@ class EarlierAnswer {
     this.#setting = setting;
   }
 
-  add({ part, providerState }: Part, path: string): void {
+  add({ part, whole: { providerState }, path }: PlacedPart): void {
     const { target, warnings } = this.#setting;
     const state = readState(providerState, target);
     if (part.case === 'reasoning') {

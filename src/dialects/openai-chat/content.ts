@@ -1,17 +1,8 @@
-import { Buffer } from 'node:buffer';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import type { Media, Part } from '#gen/antiphon/v1/completion_pb.js';
-import { GatewayError } from '../../core/errors.ts';
-import { invalid } from './invalid.ts';
-
-/** A part with its path in the request, such as `messages[0].content[1]`. */
-export interface PlacedPart {
-  readonly part: Part['part'];
-  readonly path: string;
-}
-
-export const placed = (parts: readonly Part[], path: string): PlacedPart[] =>
-  parts.map(({ part }, i) => ({ part, path: `${path}.content[${i}]` }));
+import type { Media } from '#gen/antiphon/v1/completion_pb.js';
+import { invalid } from '../grammar/invalid.ts';
+import { bareType, base64, dataUrl, lacks } from '../grammar/media.ts';
+import type { PlacedPart } from '../grammar/placed.ts';
 
 export const textPart = (text: string): JsonObject => ({ type: 'text', text: text.toWellFormed() });
 
@@ -73,13 +64,3 @@ function file({ source, mediaType, filename }: Media, path: string): JsonObject 
   const name = filename || (bareType(mediaType) === 'application/pdf' ? 'document.pdf' : 'document');
   return { file_data: dataUrl(source.value, mediaType), filename: name.toWellFormed() };
 }
-
-const lacks = (field: string, description: string) =>
-  new GatewayError('model_lacks_ability', `${field} ${description}.`, { violations: [{ field, description }] });
-
-const dataUrl = (bytes: Uint8Array, mediaType: string): string => `data:${bareType(mediaType)};base64,${base64(bytes)}`;
-
-const bareType = (mediaType: string): string => (mediaType.split(';')[0] ?? '').trim().toLowerCase().toWellFormed();
-
-const base64 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');

@@ -1,19 +1,19 @@
 import { FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
-import { GatewayError } from '../../core/errors.ts';
 import { type Delta, reasoningDelta, refusalDelta, textDelta } from '../../core/events.ts';
 import { contentOmitted } from '../../core/warnings.ts';
 import { asArray, asObject, asString, parseJson, type UnknownObject } from '../../wire/json.ts';
 import type { Frame } from '../../wire/sse.ts';
 import type { Decoder, Ending } from '../dialect.ts';
+import { notAnAnswer, notWhole } from '../grammar/failure.ts';
+import { TextStream } from '../grammar/text-stream.ts';
+import { Warnings } from '../grammar/warnings.ts';
 import { reportedFailure } from './failure.ts';
 import { finishReason } from './finish-reason.ts';
 import { sealedDetails, writeState } from './provider-state.ts';
 import { reasoningText } from './reasoning-text.ts';
-import { TextStream } from './text-stream.ts';
 import { ToolCalls } from './tool-calls.ts';
 import { readUsage } from './usage.ts';
-import { Warnings } from './warnings.ts';
 
 /** Hears one answer, streamed or restated by `replay`. */
 export class ChatDecoder implements Decoder {
@@ -74,7 +74,7 @@ export class ChatDecoder implements Decoder {
 
   #read(content: unknown): void {
     const chunk = asObject(content);
-    if (!chunk) throw new GatewayError('upstream_bad_response', NOT_AN_ANSWER);
+    if (!chunk) throw notAnAnswer();
     if (chunk.error || chunk.object === 'error') throw reportedFailure(chunk);
     if (this.#model === '') this.#model = asString(chunk.model).toWellFormed();
     if (this.#id === '') this.#id = asString(chunk.id).toWellFormed();
@@ -139,12 +139,8 @@ export class ChatDecoder implements Decoder {
   }
 
   #checkWhole(): void {
-    if (this.#isBody && !this.#answered) throw new GatewayError('upstream_bad_response', NOT_AN_ANSWER);
-    if (!this.#isBody && this.#finish === '')
-      throw new GatewayError(
-        'upstream_incomplete',
-        "The provider's answer ended before it was whole: it gave no finish reason. Try again.",
-      );
+    if (this.#isBody && !this.#answered) throw notAnAnswer();
+    if (!this.#isBody && this.#finish === '') throw notWhole();
   }
 
   #finishReason(): FinishReason {
@@ -152,6 +148,3 @@ export class ChatDecoder implements Decoder {
     return this.#refused && reason === FinishReason.STOP ? FinishReason.CONTENT_FILTER : reason;
   }
 }
-
-const NOT_AN_ANSWER =
-  'The provider sent JSON that is not an answer in its own format. Try again, or try another model.';

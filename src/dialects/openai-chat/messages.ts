@@ -2,17 +2,17 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { type Message, Role } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
 import { adjusted } from '../../core/warnings.ts';
+import { type AnsweredCall, conversation, type Turn } from '../grammar/conversation.ts';
+import type { PlacedPart } from '../grammar/placed.ts';
+import { toolCallIds } from '../grammar/tool-call-ids.ts';
+import type { Warnings } from '../grammar/warnings.ts';
 import { assistantMessage, type Setting } from './assistant.ts';
-import { instructionPart, type PlacedPart, placed, textPart, userPart, wireContent } from './content.ts';
-import { invalid } from './invalid.ts';
+import { instructionPart, textPart, userPart, wireContent } from './content.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
-import { toolCallIds } from './tool-call-ids.ts';
-import type { Warnings } from './warnings.ts';
 
 /**
- * The conversation in the wire's words. Repaired on the way, with warnings, is what the wire does not take: results
- * without all of a turn's calls answered, anything between calls and results, and results other than text.
- * Errors: `invalid_request`, `model_lacks_ability`.
+ * The conversation in the wire's words, repaired as `conversation` says, and with results other than text as user
+ * messages. Errors: `invalid_request`, `model_lacks_ability`.
  */
 export function wireMessages(
   messages: readonly Message[],
@@ -20,109 +20,45 @@ export function wireMessages(
   quirks: OpenAiChatQuirks,
   warnings: Warnings,
 ): JsonObject[] {
-  const wireId = toolCallIds(quirks.maxToolCallId);
-  const conversation = new Conversation({ target, quirks, warnings, wireId });
-  for (const [i, message] of messages.entries()) conversation.add(message, `messages[${i}]`);
-  return conversation.end();
+  const setting = { target, quirks, warnings, wireId: toolCallIds(quirks.maxToolCallId) };
+  return conversation(messages, warnings).flatMap((turn) => wireTurn(turn, setting));
 }
 
-class Conversation {
-  readonly #setting: Setting;
-  readonly #wire: JsonObject[] = [];
-  /** The tool calls of the last assistant message that have no result yet, and where they are. */
-  readonly #unanswered = new Map<string, string>();
-  /** What has to wait until the results are complete. */
-  #held: JsonObject[] = [];
-
-  constructor(setting: Setting) {
-    this.#setting = setting;
-  }
-
-  add(message: Message, path: string): void {
-    switch (message.role) {
-      case Role.SYSTEM:
-      case Role.DEVELOPER:
-        return this.#instruct(message, path);
-      case Role.USER:
-        this.#settle();
-        this.#wire.push({ role: 'user', content: wireContent(placed(message.content, path).map(userPart)) });
-        return;
-      case Role.ASSISTANT:
-        return this.#answer(message, path);
-      case Role.TOOL:
-        for (const part of placed(message.content, path)) this.#result(part);
-        return;
-      default:
-        throw invalid(`${path}.role`, 'must be SYSTEM, DEVELOPER, USER, ASSISTANT or TOOL');
+function wireTurn(turn: Turn, setting: Setting): JsonObject[] {
+  switch (turn.kind) {
+    case 'instructions':
+      return [
+        { role: instructionRole(turn.role, setting.quirks), content: wireContent(turn.parts.map(instructionPart)) },
+      ];
+    case 'user':
+      return [{ role: 'user', content: wireContent(turn.parts.map(userPart)) }];
+    case 'assistant': {
+      const message = assistantMessage(turn.parts, setting);
+      return message ? [message] : [];
     }
+    case 'results':
+      return [
+        ...turn.results.map((result) => resultMessage(result, setting)),
+        ...turn.results.flatMap((result) => mediaMessage(result, setting)),
+      ];
   }
+}
 
-  end(): JsonObject[] {
-    this.#settle();
-    return this.#wire;
-  }
+function instructionRole(role: Role, { instructions }: OpenAiChatQuirks): string {
+  if (instructions !== 'as_given') return instructions;
+  return role === Role.DEVELOPER ? 'developer' : 'system';
+}
 
-  #instruct({ role, content }: Message, path: string): void {
-    const { instructions } = this.#setting.quirks;
-    const given = role === Role.DEVELOPER ? 'developer' : 'system';
-    const message = {
-      role: instructions === 'as_given' ? given : instructions,
-      content: wireContent(placed(content, path).map(instructionPart)),
-    };
-    if (this.#unanswered.size === 0 && this.#held.length === 0) this.#wire.push(message);
-    else {
-      this.#held.push(message);
-      this.#setting.warnings.add(
-        adjusted(path, 'Instructions between tool calls and their results were sent after the results.'),
-      );
-    }
-  }
+const isText = ({ part }: PlacedPart) => part.case === 'text';
 
-  #answer({ content }: Message, path: string): void {
-    this.#settle();
-    const message = assistantMessage(content, path, this.#setting);
-    if (message) this.#wire.push(message);
-    for (const { part, path: at } of placed(content, path)) {
-      if (part.case === 'toolCall') this.#unanswered.set(part.value.id, at);
-    }
-  }
-
-  #result({ part, path }: PlacedPart): void {
-    if (part.case !== 'toolResult') throw invalid(path, 'must be a tool_result');
-    const { toolCallId, content, isError } = part.value;
-    const all = placed(content, `${path}.tool_result`);
-    const texts = all.filter((inner) => inner.part.case === 'text').map(userPart);
-    const media = all.filter((inner) => inner.part.case !== 'text').map(userPart);
-    const id = this.#setting.wireId(toolCallId);
-    this.#unanswered.delete(toolCallId);
-    this.#wire.push({
-      role: 'tool',
-      tool_call_id: id,
-      content: wireContent(resultText(texts, media.length > 0, isError)),
-    });
-    if (isError)
-      this.#setting.warnings.add(
-        adjusted(`${path}.tool_result.is_error`, 'is_error was sent as words before the text.'),
-      );
-    if (media.length === 0) return;
-    this.#held.push({ role: 'user', content: [textPart(`From the result of tool call ${id}:`), ...media] });
-    this.#setting.warnings.add(
-      adjusted(path, "A tool's images and documents were sent as a user message after the results."),
-    );
-  }
-
-  /** Ends the turn of the last tool calls. */
-  #settle(): void {
-    for (const [id, path] of this.#unanswered) {
-      this.#wire.push({ role: 'tool', tool_call_id: this.#setting.wireId(id), content: 'This call was not answered.' });
-      this.#setting.warnings.add(
-        adjusted(path, 'A tool call without a result was answered with a note that it was not.'),
-      );
-    }
-    this.#unanswered.clear();
-    this.#wire.push(...this.#held);
-    this.#held = [];
-  }
+function resultMessage({ callId, parts, isError, path }: AnsweredCall, { wireId, warnings }: Setting): JsonObject {
+  const texts = parts.filter(isText).map(userPart);
+  if (isError) warnings.add(adjusted(`${path}.is_error`, 'is_error was sent as words before the text.'));
+  return {
+    role: 'tool',
+    tool_call_id: wireId(callId),
+    content: wireContent(resultText(texts, texts.length < parts.length, isError)),
+  };
 }
 
 /** The wire has no mark for a failed tool, and wants some text. */
@@ -131,4 +67,13 @@ function resultText(texts: readonly JsonObject[], hasMedia: boolean, isError: bo
   if (first && !isError) return texts;
   const own = first ? String(first.text) : hasMedia ? 'See the user message after the results.' : '';
   return [textPart(isError ? `Error: ${own || 'nothing more is known.'}` : own), ...rest];
+}
+
+/** The wire takes only text from a tool. */
+function mediaMessage({ callId, parts, path }: AnsweredCall, { wireId, warnings }: Setting): JsonObject[] {
+  const media = parts.filter((part) => !isText(part)).map(userPart);
+  if (media.length === 0) return [];
+  const message = "A tool's images and documents were sent as a user message after the results.";
+  warnings.add(adjusted(path.replace(/\.tool_result$/, ''), message));
+  return [{ role: 'user', content: [textPart(`From the result of tool call ${wireId(callId)}:`), ...media] }];
 }

@@ -1,8 +1,8 @@
-import { Buffer } from 'node:buffer';
-import { create, type JsonObject } from '@bufbuild/protobuf';
-import { type ProviderState, ProviderStateSchema } from '#gen/antiphon/v1/completion_pb.js';
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
-import { asArray, asString, cleanJson, cleanObjectText, isJsonObject } from '../../wire/json.ts';
+import { asArray, asString, cleanJson, isJsonObject } from '../../wire/json.ts';
+import { stateFor, stateOf } from '../grammar/provider-state.ts';
 
 /** What a server of this format wants to see again. Kept as the text of a JSON object. */
 export interface ChatState {
@@ -12,21 +12,17 @@ export interface ChatState {
   readonly extraContent?: JsonObject;
 }
 
-export function writeState({ provider, model }: Target, { reasoningDetails, extraContent }: ChatState): ProviderState {
+export function writeState(target: Target, { reasoningDetails, extraContent }: ChatState): ProviderState {
   const state = {
-    ...(reasoningDetails ? { reasoning_details: reasoningDetails } : {}),
+    ...(reasoningDetails ? { reasoning_details: [...reasoningDetails] } : {}),
     ...(extraContent ? { extra_content: extraContent } : {}),
   };
-  return create(ProviderStateSchema, { provider, model, data: Buffer.from(JSON.stringify(state)) });
+  return stateOf(target, state);
 }
-
-export const isFrom = (state: ProviderState, { provider, model }: Target): boolean =>
-  state.provider === provider && state.model === model;
 
 /** What `writeState` wrote for this very target; undefined for any other state, also one that was tampered with. */
 export function readState(state: ProviderState | undefined, target: Target): ChatState | undefined {
-  if (!state || !isFrom(state, target)) return undefined;
-  const read = cleanObjectText(Buffer.from(state.data).toString());
+  const read = stateFor(state, target);
   if (!read) return undefined;
   const reasoningDetails = asArray(read.reasoning_details).filter(isObject);
   return {

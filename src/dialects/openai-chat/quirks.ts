@@ -1,7 +1,4 @@
-/** How much a model thinks, in the words of the wire, least first. */
-export const efforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const;
-
-export type Effort = (typeof efforts)[number];
+import type { Effort } from '../grammar/efforts.ts';
 
 /** What differs between the places and models that speak OpenAI's chat format. */
 export interface OpenAiChatQuirks {

@@ -4,13 +4,14 @@ import type { Target } from '../../core/call.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { adjusted, dropped } from '../../core/warnings.ts';
 import type { WireRequest } from '../dialect.ts';
+import { addOptions } from '../grammar/options.ts';
+import { Warnings } from '../grammar/warnings.ts';
 import { wireMessages } from './messages.ts';
-import { addOptions } from './options.ts';
+import { owned } from './owned.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
 import { wireEffort } from './reasoning.ts';
 import { wireResponseFormat } from './response-format.ts';
 import { wireTools } from './tools.ts';
-import { Warnings } from './warnings.ts';
 
 /** A request as the body of `POST /chat/completions`. Errors: `invalid_request`, `model_lacks_ability`. */
 export function toWire(
@@ -30,8 +31,7 @@ export function toWire(
     ...thought(request, quirks, warnings),
     ...(stream ? streaming(quirks) : {}),
   };
-  const options = request.providerOptions[target.provider];
-  if (options) addOptions(body, options, target.provider);
+  addOptions(body, request.providerOptions[target.provider], target.provider, owned);
   return { path: '/chat/completions', body, warnings: warnings.all };
 }
 

@@ -1,9 +1,9 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { JsonSchemaFormat, ResponseFormat } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted } from '../../core/warnings.ts';
+import { schema } from '../grammar/schema.ts';
+import type { Warnings } from '../grammar/warnings.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
-import { schema } from './tools.ts';
-import type { Warnings } from './warnings.ts';
 
 /** The field `response_format`, or nothing for plain text. Errors: `invalid_request` for a schema that is not JSON. */
 export function wireResponseFormat(

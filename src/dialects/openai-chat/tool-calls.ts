@@ -2,8 +2,8 @@ import type { Target } from '../../core/call.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { type Delta, toolCallDelta } from '../../core/events.ts';
 import { asObject, asString, cleanJson, isJsonObject, type UnknownObject } from '../../wire/json.ts';
+import { TextStream } from '../grammar/text-stream.ts';
 import { writeState } from './provider-state.ts';
-import { TextStream } from './text-stream.ts';
 
 /** A call that was heard of. */
 interface OpenCall {

@@ -1,7 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { type CompleteRequest, type Tool, type ToolChoice, ToolChoiceMode } from '#gen/antiphon/v1/completion_pb.js';
-import { cleanObjectText } from '../../wire/json.ts';
-import { invalid } from './invalid.ts';
+import { parametersSchema } from '../grammar/schema.ts';
 
 const modes: Partial<Record<ToolChoiceMode, string>> = {
   [ToolChoiceMode.AUTO]: 'auto',
@@ -26,23 +25,10 @@ function wireTool({ name, description, parameters, strict }: Tool, path: string)
     function: {
       name: name.toWellFormed(),
       ...(description === '' ? {} : { description: description.toWellFormed() }),
-      parameters: parameters === '' ? noArguments(strict) : schema(parameters, `${path}.parameters`),
+      parameters: parametersSchema(parameters, `${path}.parameters`, strict),
       ...(strict === undefined ? {} : { strict }),
     },
   };
-}
-
-/** Some servers insist on a schema; strict ones on its being closed. */
-const noArguments = (strict = false): JsonObject => ({
-  type: 'object',
-  properties: {},
-  ...(strict ? { additionalProperties: false } : {}),
-});
-
-export function schema(text: string, path: string): JsonObject {
-  const parsed = cleanObjectText(text);
-  if (!parsed) throw invalid(path, 'must be the text of a JSON object');
-  return parsed;
 }
 
 function wireChoice(choice: ToolChoice['choice'] | undefined): string | JsonObject | undefined {

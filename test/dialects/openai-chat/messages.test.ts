@@ -71,7 +71,13 @@ describe('messages', () => {
     ['a failure without words', [], true, 'Error: nothing more is known.'],
   ])('sends as the result of a tool: %s', (_, content, isError, expected) => {
     const value = { toolCallId: 'a', content, isError };
-    expect(sent(Role.TOOL, [{ part: { case: 'toolResult', value } }])).toEqual([
+    const call = { part: { case: 'toolCall', value: { id: 'a', name: 'f' } } } as const;
+    const messages = [
+      { role: Role.ASSISTANT, content: [call] },
+      { role: Role.TOOL, content: [{ part: { case: 'toolResult', value } as const }] },
+    ];
+    expect(wire({ messages }).body.messages).toMatchObject([
+      { role: 'assistant' },
       { role: 'tool', tool_call_id: 'a', content: expected },
     ]);
   });

@@ -1,7 +1,8 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { ReasoningEffort } from '#gen/antiphon/v1/completion_pb.js';
-import { efforts, type OpenAiChatQuirks } from '../../../src/dialects/openai-chat/quirks.ts';
+import { efforts } from '../../../src/dialects/grammar/efforts.ts';
+import type { OpenAiChatQuirks } from '../../../src/dialects/openai-chat/quirks.ts';
 import { added, type Init, refusal, warned, wire } from './send.ts';
 
 describe('limits', () => {

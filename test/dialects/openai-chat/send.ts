@@ -1,7 +1,8 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { CompleteRequestSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
 import { GatewayError } from '../../../src/core/errors.ts';
-import { efforts, type OpenAiChatQuirks } from '../../../src/dialects/openai-chat/quirks.ts';
+import { efforts } from '../../../src/dialects/grammar/efforts.ts';
+import type { OpenAiChatQuirks } from '../../../src/dialects/openai-chat/quirks.ts';
 import { toWire } from '../../../src/dialects/openai-chat/request.ts';
 
 /** A request's fields. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { retryAfterMs } from '../../../src/dialects/openai-chat/retry-after.ts';
+import { retryAfterMs } from '../../../src/dialects/grammar/retry-after.ts';
 
 const date = 'Sun, 06 Nov 1994 08:49:37 GMT';
 const later = 'Sun, 06 Nov 1994 08:50:00 GMT';

@@ -1,0 +1,67 @@
+import { type ErrorFacts, errorRule, GatewayError } from '../../core/errors.ts';
+import type { FailureKind } from './error-kind.ts';
+
+/** What a provider says of a failure: its own words, and its own code if that is an identifier. */
+export interface SaidOfFailure {
+  readonly message: string;
+  readonly code: string | undefined;
+}
+
+/** The failure as an error. The provider's own words go only to a caller who can act on them. */
+export function failed(kind: FailureKind, { message, code }: SaidOfFailure, facts: ErrorFacts): GatewayError {
+  const detail = errorRule(kind).fault === 'caller' ? tidy(message) : '';
+  return new GatewayError(kind, sentences[kind], {
+    ...facts,
+    ...(code === undefined ? {} : { upstreamCode: code }),
+    ...(detail === '' ? {} : { detail }),
+  });
+}
+
+/** An id as it may go into headers and logs. */
+export const requestIdFacts = (id: string | undefined): ErrorFacts =>
+  id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id) ? { upstreamRequestId: id } : {};
+
+const MAX_DETAIL_CHARACTERS = 500;
+
+/** One line of whole characters. */
+function tidy(words: string): string {
+  const line = words
+    .slice(0, 4 * MAX_DETAIL_CHARACTERS)
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
+  return line
+    .slice(0, MAX_DETAIL_CHARACTERS)
+    .replace(/[\ud800-\udbff]$/, '')
+    .toWellFormed();
+}
+
+const sentences: Readonly<Record<FailureKind, string>> = {
+  upstream_timeout: 'The provider took too long to answer. Try again.',
+  upstream_bad_response:
+    'The provider answered with a redirect or an unknown status, and redirects are never followed. Check its base URL.',
+  upstream_rejected: 'The provider refused the request as invalid. Change it before trying again.',
+  upstream_not_found: 'The provider has no such model, or not for this account. Check the model id.',
+  upstream_auth: "The provider refused the gateway's credential. The operator has to check the key and its rights.",
+  upstream_billing: "The gateway's account at the provider has no credit or quota left. The operator has to add some.",
+  upstream_rate_limited: "The provider's rate limit is reached. Try again later.",
+  upstream_overloaded: 'The provider is overloaded. Try again later.',
+  upstream_error: 'The provider failed. Try again later.',
+  context_length_exceeded:
+    "The conversation does not fit into the model's context window. Shorten it, or use another model.",
+  content_blocked: "The provider's content policy refused the request. Change its content.",
+  request_too_large: 'The request is larger than the provider accepts. Send less or smaller content.',
+};
+
+/** Said where an answer is no answer in the provider's own format. */
+export const notAnAnswer = (): GatewayError =>
+  new GatewayError(
+    'upstream_bad_response',
+    'The provider sent JSON that is not an answer in its own format. Try again, or try another model.',
+  );
+
+/** Said where an answer ended before it was whole. */
+export const notWhole = (): GatewayError =>
+  new GatewayError(
+    'upstream_incomplete',
+    "The provider's answer ended before it was whole: it gave no finish reason. Try again.",
+  );
