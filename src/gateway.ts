@@ -14,6 +14,8 @@ import { attempt, type Busy } from './layers/attempt.ts';
 import { deadline } from './layers/deadline.ts';
 import { govern } from './layers/govern.ts';
 import { impersonate } from './layers/impersonate.ts';
+import { type KeyAside, KeyRing } from './layers/keys/key-ring.ts';
+import { keys } from './layers/keys.ts';
 import { type Observer, observe } from './layers/observe.ts';
 import { route } from './layers/route.ts';
 import { timeouts } from './layers/timeouts.ts';
@@ -30,12 +32,16 @@ export interface GatewayParts {
   /** Keeps the record of a call that is over. */
   readonly record: (outcome: CallOutcome) => void;
   readonly metrics: Pick<CallMetrics, 'started' | 'ended'>;
+  /** Is told when a provider has refused a key, so that it is left alone for a while. */
+  readonly keyAside: (provider: string, aside: KeyAside) => void;
 }
 
 export interface Gateway {
   readonly complete: Complete;
   /** Calls that are with this provider now. */
   activeCalls(provider: string): number;
+  /** Those of its keys that this provider has refused. */
+  keysAside(provider: string): readonly KeyAside[];
   /** Breaks off what is under way with providers, and resolves when nothing is open any more. */
   close(): Promise<void>;
 }
@@ -56,7 +62,14 @@ export const callLayers = (
 ];
 
 /** The layers around each provider, outermost first. */
-export const targetLayers = ({ config, clock }: GatewayParts, busy: Busy): NamedLayer[] => [
+export const targetLayers = (
+  { config, clock, keyAside }: GatewayParts,
+  provider: string,
+  busy: Busy,
+  ring: KeyRing,
+): NamedLayer[] => [
+  // Above the record of a try, so that each key that was tried has one.
+  { name: 'keys', layer: keys(ring, (aside) => keyAside(provider, aside)) },
   // One record and one span for each time the provider is really asked.
   { name: 'attempt', layer: attempt(clock, busy) },
   // Innermost, so that no waiting of the gateway's own counts against the provider.
@@ -71,12 +84,15 @@ export function gateway(parts: GatewayParts): Gateway {
   const closers: (() => Promise<void>)[] = [];
   const stacks = new Map<string, Complete>();
   const telemetryNames = new Map<string, string>();
+  const rings = new Map<string, KeyRing>();
   for (const settings of config.providers) {
     const provider = providerOf(settings);
     const backend = provider
       ? httpBackendOf(provider, settings, parts, closers)
       : mockBackend(config.mock, parts.clock);
-    stacks.set(settings.name, compose(targetLayers(parts, busy), backend));
+    const ring = new KeyRing(settings.keys, parts.clock);
+    rings.set(settings.name, ring);
+    stacks.set(settings.name, compose(targetLayers(parts, settings.name, busy, ring), backend));
     if (provider) telemetryNames.set(settings.name, provider.telemetryName);
   }
   const complete = compose(
@@ -86,6 +102,7 @@ export function gateway(parts: GatewayParts): Gateway {
   return {
     complete,
     activeCalls: (provider) => active.get(provider) ?? 0,
+    keysAside: (provider) => rings.get(provider)?.aside ?? [],
     async close() {
       await Promise.all(closers.map((close) => close()));
     },

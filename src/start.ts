@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
-import { HealthStatus, ProviderHealthSchema } from '#gen/antiphon/v1/health_pb.js';
+import { HealthStatus, type ProviderHealth, ProviderHealthSchema } from '#gen/antiphon/v1/health_pb.js';
 import type { Directory } from './catalogue/directory.ts';
-import type { Config } from './config/config.ts';
+import type { Config, ProviderConfig } from './config/config.ts';
 import { type Clock, systemClock } from './core/clock.ts';
+import { duration } from './core/duration.ts';
+import { errorRule } from './core/errors.ts';
 import { redactor } from './core/redact.ts';
-import { directoryOf, type Gateway, gateway } from './gateway.ts';
+import { directoryOf, type Gateway, type GatewayParts, gateway } from './gateway.ts';
 import type { Addresses } from './greeting.ts';
 import { ServingStatus } from './servers/health.ts';
 import { type Servers, startServers } from './servers/servers.ts';
@@ -33,10 +35,10 @@ export async function start(config: Config, log: Log, clock: Clock = systemClock
   const telemetry = await startTelemetry(telemetryOptions(config, models, log, clock));
   const { metrics, tracing } = telemetry;
   const record = recorder({ metrics, log, redact });
-  const path = gateway({ config, models, clock, redact, record, metrics });
+  const path = gateway({ config, models, clock, redact, record, metrics, keyAside: keyAside(log, clock) });
   const refused: LlmServiceParts['refused'] = (call, error) => record(callOutcome(call, clock.now(), error));
   const doors: { servers?: Servers } = {};
-  const health = () => healthOf(config, path, doors.servers);
+  const health = () => healthOf(config, path, doors.servers, clock.now());
   const listed = inOrder(models.list());
   const service = llmService({ complete: path.complete, models: () => listed, health, refused, clock, version });
   try {
@@ -71,13 +73,37 @@ const telemetryOptions = (
   log,
 });
 
-const healthOf = ({ providers }: Config, path: Gateway, servers: Servers | undefined) => ({
+const healthOf = ({ providers }: Config, path: Gateway, servers: Servers | undefined, nowMs: number) => ({
   serving: servers?.health.get('') === ServingStatus.SERVING,
   activeCalls: servers?.activeCalls() ?? 0,
-  providers: providers.map(({ name }) =>
-    create(ProviderHealthSchema, { provider: name, status: HealthStatus.SERVING, activeCalls: path.activeCalls(name) }),
-  ),
+  providers: providers.map((provider) => providerHealth(provider, path, nowMs)),
 });
+
+function providerHealth({ name, keys }: ProviderConfig, path: Gateway, nowMs: number): ProviderHealth {
+  const aside = path.keysAside(name);
+  // A rate limit is over soon, and says nothing of the provider's health.
+  const needsCare = aside.some(({ kind }) => kind !== 'upstream_rate_limited');
+  return create(ProviderHealthSchema, {
+    provider: name,
+    status: needsCare ? HealthStatus.DEGRADED : HealthStatus.SERVING,
+    activeCalls: path.activeCalls(name),
+    keys: keys.length,
+    keysSetAside: aside.map(({ name: key, kind, untilMs }) => ({
+      name: key,
+      reason: errorRule(kind).reason,
+      retryIn: duration(untilMs - nowMs),
+    })),
+  });
+}
+
+/** Tells the operator that a key has to be looked after. A rate limit needs nobody. */
+const keyAside =
+  (log: Log, clock: Clock): GatewayParts['keyAside'] =>
+  (provider, { name, kind, untilMs }) => {
+    if (kind === 'upstream_rate_limited') return;
+    const retry_in_ms = Math.round(untilMs - clock.now());
+    log.warn({ provider, key: name, error_reason: kind.toUpperCase(), retry_in_ms }, 'key set aside');
+  };
 
 const address = ({ host, port }: { host: string; port: number }): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -4,6 +4,7 @@ import { loadConfig } from '../src/config/load.ts';
 import { checkEvents } from '../src/core/events.ts';
 import { redactor } from '../src/core/redact.ts';
 import { callLayers, directoryOf, type GatewayParts, targetLayers } from '../src/gateway.ts';
+import { KeyRing } from '../src/layers/keys/key-ring.ts';
 import { helloRequest } from './support/calls.ts';
 import { type DoorClient, grpcClient } from './support/doors.ts';
 import { fakeClock } from './support/fake-clock.ts';
@@ -20,6 +21,7 @@ const parts = (env: Record<string, string>): GatewayParts => {
     redact: redactor([]),
     record: nothing,
     metrics: { started: nothing, ended: nothing },
+    keyAside: nothing,
   };
 };
 
@@ -32,7 +34,9 @@ describe('the order of the layers', () => {
       'deadline', // before anything that takes time
       'govern', // before any key is looked up
     ]);
-    expect(names(targetLayers(parts({}), { started: () => undefined, ended: () => undefined }))).toEqual([
+    const busy = { started: () => undefined, ended: () => undefined };
+    expect(names(targetLayers(parts({}), 'test', busy, new KeyRing([], fakeClock())))).toEqual([
+      'keys', // above the record: each key that was tried has one
       'attempt', // one record for each time a provider is asked
       'timeouts', // innermost: no waiting of our own counts
     ]);

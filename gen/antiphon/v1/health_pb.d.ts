@@ -88,7 +88,8 @@ export declare type ProviderHealth = Message<"antiphon.v1.ProviderHealth"> & {
   provider: string;
 
   /**
-   * HEALTH_STATUS_DEGRADED if some of its keys are set aside, or all: then the one set aside first is still tried.
+   * HEALTH_STATUS_DEGRADED if keys are set aside for want of a right or of credit. If that is all of them, the one
+   * whose time is up first is still tried.
    *
    * @generated from field: antiphon.v1.HealthStatus status = 2;
    */
@@ -136,7 +137,7 @@ export declare type KeySetAside = Message<"antiphon.v1.KeySetAside"> & {
   name: string;
 
   /**
-   * Why it was refused: UPSTREAM_AUTH or UPSTREAM_BILLING.
+   * Why it was refused: UPSTREAM_AUTH, UPSTREAM_BILLING or UPSTREAM_RATE_LIMITED.
    *
    * @generated from field: antiphon.v1.ErrorReason reason = 2;
    */

@@ -46,6 +46,8 @@ const unpaid =
   /insufficient[_ ](?:quota|balance|credits?|funds)|credit[_ ]balance|billing_(?:hard_limit|not_active|error)|payment_required|out of (?:budget|credits)|available balance/i;
 const blocked =
   /content[_ ](?:policy|filter)|moderation|flagged|guardrail|responsibleaipolicyviolation|invalid_prompt/i;
+/** A model that this account may not use: another key of the same account would not help. */
+const noSuchModel = /model_?not_?(?:found|available)/;
 /** At the beginning only: further on, a message may quote the caller. */
 const badKey = /^(?:incorrect|invalid) api key|^api key not valid/i;
 
@@ -59,6 +61,7 @@ export function errorKind(status: number, reported: ReportedError): FailureKind 
   if (isBilling(status, reported, text)) return 'upstream_billing';
   if (mayOverflow(status) && overflow.test(text) && !throttled.test(text)) return 'context_length_exceeded';
   if (status === 403 && blocked.test(text)) return 'content_blocked';
+  if (status === 403 && noSuchModel.test(reported.words)) return 'upstream_not_found';
   const kind = byStatus[status];
   if (kind) return kind;
   if (status >= 500) return /overloaded/i.test(text) ? 'upstream_overloaded' : 'upstream_error';

@@ -1,0 +1,56 @@
+import type { ApiKey, Call } from '../core/call.ts';
+import type { Layer } from '../core/complete.ts';
+import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import { type KeyAside, type KeyRing, refusalOf } from './keys/key-ring.ts';
+
+/**
+ * Gives the call a key of its provider. A key that the provider refuses is left alone for a while, and the next one
+ * takes over, as long as nothing has gone to the caller. It stands above the record of a try, so that each key that
+ * was tried has one.
+ *
+ * Aborts: no further key is tried. Errors: what the last key met.
+ */
+export const keys =
+  (ring: KeyRing, onAside: (aside: KeyAside) => void): Layer =>
+  (next) => {
+    if (ring.size === 0) return next;
+    return async (call) => {
+      const tried = new Set<ApiKey>();
+      let key = ring.first();
+      for (;;) {
+        try {
+          const response = await next({ ...call, key });
+          if (key) ring.taken(key);
+          return response;
+        } catch (thrown) {
+          const error = toGatewayError(thrown);
+          const other = key && nextKey(call, ring, key, error, tried, onAside);
+          if (!key || !other) throw error;
+          leave(call, key);
+          key = other;
+        }
+      }
+    };
+  };
+
+/** The key that may do better after this one has failed so; undefined: none. */
+function nextKey(
+  { sink, signal }: Call,
+  ring: KeyRing,
+  key: ApiKey,
+  error: GatewayError,
+  tried: Set<ApiKey>,
+  onAside: (aside: KeyAside) => void,
+): ApiKey | undefined {
+  const refusal = refusalOf(error);
+  if (!refusal) return undefined;
+  const aside = ring.refused(key, refusal, error.facts.retryAfterMs);
+  if (aside) onAside(aside);
+  tried.add(key);
+  return signal.aborted || sink?.committed ? undefined : ring.another(tried);
+}
+
+function leave({ trail }: Call, { name }: ApiKey): void {
+  const last = trail.attempts.at(-1);
+  if (last) last.leftBecause = `the provider refused the key ${name}`;
+}
