@@ -1,12 +1,15 @@
-import { create } from '@bufbuild/protobuf';
-import { CostSchema, CostStatus } from '#gen/antiphon/v1/completion_pb.js';
-import { connections } from './backends/http/connections.ts';
+import { type Connections, connections } from './backends/http/connections.ts';
+import { readListing } from './backends/http/listing.ts';
+import { mediaFetcher } from './backends/http/media.ts';
+import { type ListingNews, type ListingSource, startRefresh } from './backends/http/refresh.ts';
 import { type HttpBackend, httpBackend } from './backends/http.ts';
 import { mockBackend } from './backends/mock.ts';
-import { catalogueProviders } from './catalogue/catalogue.ts';
+import { type Catalogue, catalogue, catalogueProviders } from './catalogue/catalogue.ts';
+import { dayOf } from './catalogue/day.ts';
 import { type Directory, directory } from './catalogue/directory.ts';
+import { priceOf } from './catalogue/price.ts';
 import type { Config, ProviderConfig } from './config/config.ts';
-import type { Clock } from './core/clock.ts';
+import { type Clock, systemClock } from './core/clock.ts';
 import { type Complete, compose, type NamedLayer } from './core/complete.ts';
 import { modelPatterns } from './core/patterns.ts';
 import type { Redact } from './core/redact.ts';
@@ -16,6 +19,7 @@ import { govern } from './layers/govern.ts';
 import { impersonate } from './layers/impersonate.ts';
 import { type KeyAside, KeyRing } from './layers/keys/key-ring.ts';
 import { keys } from './layers/keys.ts';
+import { media } from './layers/media.ts';
 import { type Observer, observe } from './layers/observe.ts';
 import { route } from './layers/route.ts';
 import { timeouts } from './layers/timeouts.ts';
@@ -34,6 +38,8 @@ export interface GatewayParts {
   readonly metrics: Pick<CallMetrics, 'started' | 'ended'>;
   /** Is told when a provider has refused a key, so that it is left alone for a while. */
   readonly keyAside: (provider: string, aside: KeyAside) => void;
+  /** Is told what providers' own listings say. Undefined: they are not read. */
+  readonly listings?: ListingNews;
 }
 
 export interface Gateway {
@@ -64,12 +70,16 @@ export const callLayers = (
 /** The layers around each provider, outermost first. */
 export const targetLayers = (
   { config, clock, keyAside }: GatewayParts,
-  provider: string,
+  { name, wantsBytes }: Pick<Provider, 'name' | 'wantsBytes'>,
   busy: Busy,
   ring: KeyRing,
 ): NamedLayer[] => [
+  // Outermost, so that no try fetches again, and a slow server of files does not count against the provider.
+  ...(wantsBytes
+    ? [{ name: 'media', layer: media(mediaFetcher({ ...config.media, clock, wanted: wantsBytes }), clock) }]
+    : []),
   // Above the record of a try, so that each key that was tried has one.
-  { name: 'keys', layer: keys(ring, (aside) => keyAside(provider, aside)) },
+  { name: 'keys', layer: keys(ring, (aside) => keyAside(name, aside)) },
   // One record and one span for each time the provider is really asked.
   { name: 'attempt', layer: attempt(clock, busy) },
   // Innermost, so that no waiting of the gateway's own counts against the provider.
@@ -85,16 +95,18 @@ export function gateway(parts: GatewayParts): Gateway {
   const stacks = new Map<string, Complete>();
   const telemetryNames = new Map<string, string>();
   const rings = new Map<string, KeyRing>();
+  const sources: ListingSource[] = [];
   for (const settings of config.providers) {
     const provider = providerOf(settings);
-    const backend = provider
-      ? httpBackendOf(provider, settings, parts, closers)
-      : mockBackend(config.mock, parts.clock);
     const ring = new KeyRing(settings.keys, parts.clock);
+    const backend = provider
+      ? httpBackendOf(provider, settings, parts, ring, { closers, sources })
+      : priced(mockBackend(config.mock, parts.clock), pricing(parts.models));
     rings.set(settings.name, ring);
-    stacks.set(settings.name, compose(targetLayers(parts, settings.name, busy, ring), backend));
+    stacks.set(settings.name, compose(targetLayers(parts, provider ?? settings, busy, ring), backend));
     if (provider) telemetryNames.set(settings.name, provider.telemetryName);
   }
+  const refresh = refreshing(parts, sources);
   const complete = compose(
     callLayers(parts, (provider) => telemetryNames.get(provider)),
     route((provider) => stacks.get(provider)),
@@ -104,6 +116,7 @@ export function gateway(parts: GatewayParts): Gateway {
     activeCalls: (provider) => active.get(provider) ?? 0,
     keysAside: (provider) => rings.get(provider)?.aside ?? [],
     async close() {
+      await refresh?.close();
       await Promise.all(closers.map((close) => close()));
     },
   };
@@ -127,16 +140,49 @@ function busyIn(active: Map<string, number>, metrics: GatewayParts['metrics']): 
 function httpBackendOf(
   provider: Provider,
   { maxConnections }: ProviderConfig,
-  { config, clock, redact }: GatewayParts,
-  closers: (() => Promise<void>)[],
+  { config, models, clock, redact }: GatewayParts,
+  ring: KeyRing,
+  { closers, sources }: Opened,
 ): Complete {
   const { maxResponseBytes, maxEventBytes, timeouts: limits } = config;
   const open = connections(provider.baseUrl.origin, { maxConnections, connectMs: limits.connectMs });
   closers.push(open.close);
-  const inline: HttpBackend['inline'] = async (request) => request;
-  const price: HttpBackend['price'] = () => create(CostSchema, { status: CostStatus.UNPRICED });
-  return httpBackend({ provider, connections: open, inline, price, clock, redact, maxResponseBytes, maxEventBytes });
+  if (provider.listing) sources.push(listingAt(provider, open, ring, clock));
+  const price = pricing(models);
+  return httpBackend({ provider, connections: open, price, clock, redact, maxResponseBytes, maxEventBytes });
 }
+
+/** What backends leave behind for the gateway: what is to be closed, and the listings that can be read. */
+interface Opened {
+  readonly closers: (() => Promise<void>)[];
+  readonly sources: ListingSource[];
+}
+
+const listingAt = (provider: Provider, open: Connections, ring: KeyRing, clock: Clock): ListingSource => ({
+  provider: provider.name,
+  read: (signal) => readListing({ provider, connections: open, key: ring.first()?.value, clock }, signal),
+});
+
+/** Undefined: the configuration wants no listings to be read, or nobody is told of them. */
+function refreshing({ config, clock, listings }: GatewayParts, sources: readonly ListingSource[]) {
+  const { refreshMs } = config.catalogue;
+  if (refreshMs === undefined || !listings) return undefined;
+  return startRefresh({ sources, everyMs: refreshMs, news: listings, clock });
+}
+
+const pricing =
+  (models: Directory): HttpBackend['price'] =>
+  (target, usage, billing) =>
+    priceOf(usage, billing, models.price(target));
+
+/** Prices the answers of a backend that knows no prices. */
+const priced =
+  (backend: Complete, price: HttpBackend['price']): Complete =>
+  async (call) => {
+    const response = await backend(call);
+    if (call.target && response.usage) response.cost ??= price(call.target, response.usage, {});
+    return response;
+  };
 
 /** Undefined: a provider without an address, which is the mock. */
 function providerOf(config: ProviderConfig): Provider | undefined {
@@ -144,8 +190,8 @@ function providerOf(config: ProviderConfig): Provider | undefined {
   return baseUrl && providerKinds.get(config.kind)?.create({ ...config, baseUrl });
 }
 
-/** Which models may be named here. With the mock playing all providers, that is every one's. */
-export function directoryOf(config: Config): Directory {
+/** The providers whose models may be named here. With the mock playing all of them, that is every one's. */
+function placesOf(config: Config) {
   const configured = config.providers.map(({ name, kind, models }) => ({
     name,
     kind,
@@ -153,10 +199,21 @@ export function directoryOf(config: Config): Directory {
   }));
   const played = catalogueProviders().filter((kind) => !configured.some(({ name }) => name === kind));
   const others = config.mockEverything ? played.map((kind) => ({ name: kind, kind, models: [] })) : [];
+  return [...configured, ...others];
+}
+
+/** What is known of the models of these providers. */
+export const catalogueOf = (config: Config): Catalogue =>
+  catalogue({ providers: placesOf(config), overrides: config.catalogue.overrides });
+
+/** Which models may be named here. */
+export function directoryOf(config: Config, clock: Clock = systemClock, known = catalogueOf(config)): Directory {
   // The mock takes any id, so that by default it would hide every mistake in a model's name.
   const real = config.providers.some(({ name, kind }) => name === config.defaultProvider && kind !== 'mock');
   return directory({
-    providers: [...configured, ...others],
+    catalogue: known,
+    today: () => dayOf(clock.wallMs()),
+    providers: placesOf(config),
     defaultModel: config.defaultModel,
     defaultProvider: real ? config.defaultProvider : undefined,
     allowed: modelPatterns(config.allowedModels),

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { HealthStatus, type ProviderHealth, ProviderHealthSchema } from '#gen/antiphon/v1/health_pb.js';
+import type { Catalogue } from './catalogue/catalogue.ts';
+import { dayOf } from './catalogue/day.ts';
 import type { Directory } from './catalogue/directory.ts';
 import type { Config, ProviderConfig } from './config/config.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { duration } from './core/duration.ts';
 import { errorRule } from './core/errors.ts';
 import { redactor } from './core/redact.ts';
-import { directoryOf, type Gateway, type GatewayParts, gateway } from './gateway.ts';
+import { catalogueOf, directoryOf, type Gateway, type GatewayParts, gateway } from './gateway.ts';
 import type { Addresses } from './greeting.ts';
 import { ServingStatus } from './servers/health.ts';
 import { type Servers, startServers } from './servers/servers.ts';
-import { inOrder } from './services/list-models.ts';
+import { liveModels } from './services/list-models.ts';
 import { type LlmServiceParts, llmService } from './services/llm.ts';
 import type { Log } from './telemetry/log.ts';
 import { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/otel.ts';
@@ -31,16 +33,18 @@ export interface Running {
 /** Starts everything. Errors: one that names the port in use; then nothing runs. */
 export async function start(config: Config, log: Log, clock: Clock = systemClock): Promise<Running> {
   const redact = redactor(config.secrets);
-  const models = directoryOf(config);
+  const known = catalogueOf(config);
+  const models = directoryOf(config, clock, known);
   const telemetry = await startTelemetry(telemetryOptions(config, models, log, clock));
   const { metrics, tracing } = telemetry;
   const record = recorder({ metrics, log, redact });
-  const path = gateway({ config, models, clock, redact, record, metrics, keyAside: keyAside(log, clock) });
+  const listings = listingNews(known, log, clock);
+  const path = gateway({ config, models, clock, redact, record, metrics, keyAside: keyAside(log, clock), listings });
   const refused: LlmServiceParts['refused'] = (call, error) => record(callOutcome(call, clock.now(), error));
   const doors: { servers?: Servers } = {};
   const health = () => healthOf(config, path, doors.servers, clock.now());
-  const listed = inOrder(models.list());
-  const service = llmService({ complete: path.complete, models: () => listed, health, refused, clock, version });
+  const listed = liveModels(models.list, () => health().providers);
+  const service = llmService({ complete: path.complete, models: listed, health, refused, clock, version });
   try {
     doors.servers = await startServers({
       config: config.server,
@@ -104,6 +108,13 @@ const keyAside =
     const retry_in_ms = Math.round(untilMs - clock.now());
     log.warn({ provider, key: name, error_reason: kind.toUpperCase(), retry_in_ms }, 'key set aside');
   };
+
+/** What a provider lists wins over what is built in. What it does not list stays as it was. */
+const listingNews = (known: Catalogue, log: Log, clock: Clock): NonNullable<GatewayParts['listings']> => ({
+  learn: (provider, models) => known.learn(provider, models, dayOf(clock.wallMs())),
+  failed: (provider, { kind }) =>
+    log.warn({ provider, error_reason: kind.toUpperCase() }, 'the list of models could not be read'),
+});
 
 const address = ({ host, port }: { host: string; port: number }): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

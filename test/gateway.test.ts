@@ -35,7 +35,10 @@ describe('the order of the layers', () => {
       'govern', // before any key is looked up
     ]);
     const busy = { started: () => undefined, ended: () => undefined };
-    expect(names(targetLayers(parts({}), 'test', busy, new KeyRing([], fakeClock())))).toEqual([
+    expect(
+      names(targetLayers(parts({}), { name: 'test', wantsBytes: () => true }, busy, new KeyRing([], fakeClock()))),
+    ).toEqual([
+      'media', // outermost: no try fetches again
       'keys', // above the record: each key that was tried has one
       'attempt', // one record for each time a provider is asked
       'timeouts', // innermost: no waiting of our own counts

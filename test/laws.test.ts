@@ -68,7 +68,8 @@ describe('law 1: a request becomes what the wire file says', () => {
   it.each(those('request', 'wire'))('$name', ({ dialect, request, target, wire }) => {
     if (!request || !wire) throw new Error('unreachable');
     const before = toJson(CompleteRequestSchema, request);
-    const { path, body, warnings } = dialect.toWire(request, target, wire.body.stream === true);
+    const stream = wire.body.stream === true || wire.path.includes(':streamGenerateContent');
+    const { path, body, warnings } = dialect.toWire(request, target, stream);
     expect({ path, body, warnings: warnings.map((warning) => toJson(WarningSchema, warning)) }).toEqual({
       warnings: [],
       ...wire,

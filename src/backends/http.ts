@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf';
 import {
-  type CompleteRequest,
   type CompleteResponse,
   CompleteResponseSchema,
   type Cost,
@@ -28,11 +27,6 @@ export type Price = (target: Target, usage: Usage, billing: Billing) => Cost;
 
 export interface HttpBackend {
   readonly provider: Provider;
-  /**
-   * Puts the bytes of images and documents in the place of their URLs. Used for providers that take nothing else.
-   * Aborts: rejects with the signal's reason.
-   */
-  readonly inline: (request: CompleteRequest, signal: AbortSignal) => Promise<CompleteRequest>;
   readonly price: Price;
   readonly connections: Connections;
   readonly clock: Clock;
@@ -47,9 +41,8 @@ export function httpBackend(settings: HttpBackend): Complete {
   return async function http(call) {
     const { target } = call;
     if (!target) throw new GatewayError('internal', 'A call came to a provider without a target.');
-    const request = backend.provider.needsBytes ? await backend.inline(call.request, call.signal) : call.request;
-    const dialect = backend.provider.dialect(request, target.model);
-    const wire = dialect.toWire(request, target, call.sink !== undefined);
+    const dialect = backend.provider.dialect(call.request, target.model);
+    const wire = dialect.toWire(call.request, target, call.sink !== undefined);
     addWarnings(call.trail, wire.warnings);
     const fold = new Fold();
     const answer = new Answer(backend, dialect, call, target, fold);

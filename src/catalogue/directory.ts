@@ -1,20 +1,23 @@
-import { create } from '@bufbuild/protobuf';
-import { type Model, ModelSchema } from '#gen/antiphon/v1/model_pb.js';
+import type { Model } from '#gen/antiphon/v1/model_pb.js';
 import type { Target } from '../core/call.ts';
 import { GatewayError } from '../core/errors.ts';
-import { catalogueProviders, findModel, modelsOf } from './catalogue.ts';
+import { type Catalogue, catalogueProviders, findModel } from './catalogue.ts';
+import { modelMessage } from './model-message.ts';
+import type { Price } from './rates.ts';
+import { type Retirement, retirementOf } from './retirement.ts';
 
 /** A provider as the directory knows it. */
 export interface DirectoryProvider {
   /** The name under which it is configured. */
   readonly name: string;
-  /** Its key in the catalogue. */
-  readonly kind: string;
   /** The ids that the configuration names for it. */
   readonly models: readonly string[];
 }
 
 export interface DirectoryOptions {
+  readonly catalogue: Catalogue;
+  /** The day it is, as YYYY-MM-DD. */
+  readonly today: () => string;
   /** Those that are switched on, in the order of preference. */
   readonly providers: readonly DirectoryProvider[];
   /** "provider/id". */
@@ -40,11 +43,16 @@ export interface Directory {
   resolve(model: string): Resolution;
   /** Whether governance lets it be called. */
   allowed(target: Target): boolean;
-  /** All models known of the providers that are on. */
-  list(): Model[];
+  /** What it costs. Undefined: not known. */
+  price(target: Target): Price | undefined;
+  /** Undefined: its end is not near, or not known. */
+  retirement(target: Target): Retirement | undefined;
+  /** All models known of the providers that are on, as of today. The same array until something has changed. */
+  list(): readonly Model[];
 }
 
 export function directory(options: DirectoryOptions): Directory {
+  const { catalogue, today } = options;
   const byName = new Map(options.providers.map((provider) => [provider.name, provider]));
   return {
     resolve(model) {
@@ -53,7 +61,23 @@ export function directory(options: DirectoryOptions): Directory {
       return { ...resolveName(options.defaultModel, options, byName), reason: 'the default model' };
     },
     allowed: options.allowed,
-    list: () => options.providers.flatMap((provider) => modelsAt(provider, options.allowed)),
+    price: catalogue.price,
+    retirement: (target) => retirementOf(catalogue.find(target), today()),
+    list: lister(options),
+  };
+}
+
+/** What is listed changes with the day and with what the catalogue learns, and is made anew only then. */
+function lister(options: DirectoryOptions): Directory['list'] {
+  const { catalogue, today, providers } = options;
+  let list: readonly Model[] = [];
+  let madeOf = '';
+  return () => {
+    const day = today();
+    const from = `${catalogue.revision} ${day}`;
+    if (from !== madeOf) list = providers.flatMap((provider) => modelsAt(provider, options, day));
+    madeOf = from;
+    return list;
   };
 }
 
@@ -66,15 +90,15 @@ function resolveName(
   const provider = model.slice(0, Math.max(slash, 0));
   if (byName.has(provider))
     return { targets: [{ provider, model: model.slice(slash + 1) }], reason: 'named with its provider' };
-  const having = options.providers.filter((candidate) => knows(candidate, model));
+  const having = options.providers.filter((candidate) => knows(candidate, model, options.catalogue));
   if (having.length > 0) return { targets: having.map(({ name }) => ({ provider: name, model })), reason: 'named' };
   if (slash > 0 && catalogueProviders().includes(provider)) throw notConfigured(provider);
   if (options.defaultProvider === undefined) throw notFound(model);
   return { targets: [{ provider: options.defaultProvider, model }], reason: 'named, at the default provider' };
 }
 
-const knows = ({ kind, models }: DirectoryProvider, id: string): boolean =>
-  models.includes(id) || findModel(kind, id) !== undefined;
+const knows = ({ name, models }: DirectoryProvider, id: string, catalogue: Catalogue): boolean =>
+  models.includes(id) || catalogue.find({ provider: name, model: id }) !== undefined;
 
 const noDefault = () =>
   new GatewayError(
@@ -85,11 +109,14 @@ const noDefault = () =>
     },
   );
 
-const notFound = (model: string) =>
-  new GatewayError(
+function notFound(model: string): GatewayError {
+  const [kind] = catalogueProviders().filter((each) => findModel(each, model) !== undefined);
+  const known = kind === undefined ? '' : ` It is a model of the provider ${kind}, which is not switched on.`;
+  return new GatewayError(
     'model_not_found',
-    `No provider here is known to have the model ${JSON.stringify(model)}. Name it as "provider/id", or list models with ListModels.`,
+    `No provider here is known to have the model ${JSON.stringify(model)}.${known} Name it as "provider/id", or list models with ListModels.`,
   );
+}
 
 const notConfigured = (provider: string) =>
   new GatewayError(
@@ -97,23 +124,12 @@ const notConfigured = (provider: string) =>
     `The provider ${JSON.stringify(provider)} is not switched on here. Set its key, or use a model that ListModels gives.`,
   );
 
-function modelsAt({ name, kind, models }: DirectoryProvider, allowed: (target: Target) => boolean): Model[] {
-  const known = modelsOf(kind).map(({ id }) => id);
-  return [...new Set([...known, ...models])].map((id) =>
-    create(ModelSchema, { id, provider: name, allowed: allowed({ provider: name, model: id }), ...factsOf(kind, id) }),
-  );
-}
-
-function factsOf(kind: string, id: string) {
-  const facts = findModel(kind, id);
-  if (!facts) return {};
-  const { tier, abilities, lifecycle, retirementDate, contextWindowTokens, maxOutputTokens } = facts;
-  return {
-    abilities: [...abilities],
-    lifecycle,
-    retirementDate,
-    ...(tier === undefined ? {} : { tier }),
-    ...(contextWindowTokens === undefined ? {} : { contextWindowTokens }),
-    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
-  };
+function modelsAt({ name, models }: DirectoryProvider, options: DirectoryOptions, today: string): Model[] {
+  const { catalogue, allowed } = options;
+  const known = catalogue.modelsOf(name).map(({ id }) => id);
+  return [...new Set([...known, ...models])].map((model) => {
+    const target = { provider: name, model };
+    const live = { allowed: allowed(target), listed: catalogue.listed(target), today };
+    return modelMessage(target, catalogue.find(target), live);
+  });
 }

@@ -1,5 +1,9 @@
 import { ModelTier } from '#gen/antiphon/v1/model_pb.js';
-import { active, type ModelFacts } from './facts.ts';
+import { active, limits, type ModelFacts } from './facts.ts';
+import { type Price, usd } from './rates.ts';
+
+/** Whatever the mock is asked for costs nothing. */
+export const FREE: Price = { ...usd('0', '0'), tiers: [], servicePercent: {}, source: 'mock', asOf: '' };
 
 /** The built-in provider that answers without a model. It takes any id; this is the one it is listed under. */
 export const mockModels: readonly ModelFacts[] = [
@@ -8,9 +12,10 @@ export const mockModels: readonly ModelFacts[] = [
     id: 'echo',
     tier: ModelTier.STANDARD,
     abilities: [],
-    contextWindowTokens: undefined,
-    maxOutputTokens: undefined,
-    endpoints: ['chat'],
+    ...limits(),
     ...active,
+    successor: undefined,
+    endpoints: ['chat'],
+    price: FREE,
   },
 ];

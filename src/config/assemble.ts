@@ -1,4 +1,5 @@
-import type { Config, MockConfig, ServerConfig, TimeoutConfig } from './config.ts';
+import { catalogueOverrides } from './catalogue-overrides.ts';
+import type { Config, MediaConfig, MockConfig, ServerConfig, TimeoutConfig } from './config.ts';
 import type { FileConfig } from './schema.ts';
 import type { Selection } from './selection.ts';
 
@@ -31,6 +32,13 @@ const timeoutsOf = ({ timeouts }: FileConfig): TimeoutConfig => ({
   stallMs: timeouts.stall_ms,
 });
 
+const mediaOf = ({ media }: FileConfig): MediaConfig => ({
+  fetch: media.fetch,
+  maxBytes: media.max_bytes,
+  maxItems: media.max_items,
+  timeoutMs: media.timeout_ms,
+});
+
 const mockOf = ({ mock }: FileConfig): MockConfig => ({
   seed: mock.seed,
   latencyMs: mock.latency_ms,
@@ -46,6 +54,8 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   ...said,
   server: serverOf(config),
   timeouts: timeoutsOf(config),
+  media: mediaOf(config),
+  catalogue: catalogueOverrides(config.catalogue),
   mock: mockOf(config),
   maxResponseBytes: config.limits.max_response_bytes,
   maxEventBytes: config.limits.max_event_bytes,

@@ -1,4 +1,6 @@
 import type { ApiKey } from '../core/call.ts';
+import type { ProviderSettings } from '../providers/provider.ts';
+import type { CatalogueConfig } from './catalogue-overrides.ts';
 
 /** One provider that is switched on. */
 export interface ProviderConfig {
@@ -17,26 +19,11 @@ export interface ProviderConfig {
   /** The most connections at once. */
   readonly maxConnections: number;
   /** Special settings of its kind; undefined where it was not set, or is of no use to the kind. */
-  readonly compat: CompatConfig | undefined;
-  readonly api: 'chat' | 'responses' | 'native' | undefined;
-  readonly folderId: string | undefined;
-  readonly app: { readonly url: string | undefined; readonly title: string | undefined } | undefined;
-  readonly dataLogging: boolean | undefined;
-}
-
-/** What differs between servers that speak OpenAI's chat format. The defaults suit most. */
-export interface CompatConfig {
-  readonly maxTokensField: 'max_tokens' | 'max_completion_tokens';
-  /** Takes the role `developer`; otherwise it gets `system`. */
-  readonly developerRole: boolean;
-  /** Takes `stream_options.include_usage`. */
-  readonly streamUsage: boolean;
-  /** Takes `response_format` json_schema; otherwise it gets json_object and a warning. */
-  readonly jsonSchema: boolean;
-  /** Takes `reasoning_effort`. */
-  readonly reasoningEffort: boolean;
-  /** Wants the reasoning of earlier assistant messages back as `reasoning_content`. */
-  readonly replayReasoning: boolean;
+  readonly compat: ProviderSettings['compat'];
+  readonly api: ProviderSettings['api'];
+  readonly folderId: ProviderSettings['folderId'];
+  readonly app: ProviderSettings['app'];
+  readonly dataLogging: ProviderSettings['dataLogging'];
 }
 
 /** How the mock provider behaves. All is deterministic from the request and `seed`. */
@@ -48,6 +35,18 @@ export interface MockConfig {
   readonly tokensPerSecond: number;
   /** The share of calls that fail with `upstream_error`, from 0 to 1. */
   readonly errorRate: number;
+}
+
+/** How images and documents that a caller gives by URL are fetched, for providers that take bytes only. */
+export interface MediaConfig {
+  /** False: nothing is fetched, and such a call is refused. */
+  readonly fetch: boolean;
+  /** Of all of a call together. */
+  readonly maxBytes: number;
+  /** Of all of a call together. */
+  readonly maxItems: number;
+  /** Until one of them is there. */
+  readonly timeoutMs: number;
 }
 
 export interface TimeoutConfig {
@@ -102,6 +101,8 @@ export interface Config {
   readonly mockEverything: boolean;
   readonly mock: MockConfig;
   readonly timeouts: TimeoutConfig;
+  readonly media: MediaConfig;
+  readonly catalogue: CatalogueConfig;
   /** The largest unary answer, and the largest whole stream, in bytes. */
   readonly maxResponseBytes: number;
   /** The largest event of a stream, in bytes. */

@@ -23,7 +23,9 @@ const CREDENTIAL =
 /** A default that is not empty. */
 const FILLED_DEFAULT = /\$\{[^}]*:-[^}]/;
 
-const isKey = (path: Path) => path.length === 3 && path[0] === 'providers' && path[2] === 'api_key';
+const isKey = ([first, , third, ...rest]: Path) =>
+  first === 'providers' &&
+  ((third === 'api_key' && rest.length === 0) || (third === 'api_keys' && rest.length === 2 && rest[1] === 'key'));
 
 /** Not "authorization" itself, which may not be there at all. */
 const isCredentialHeader = ([first, , third, name, ...rest]: Path) =>

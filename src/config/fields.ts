@@ -88,6 +88,30 @@ export const apiKeyRule: TextRule = {
   fix: 'Copy the key again, without what stands around it.',
 };
 
+export const keyNameRule: TextRule = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/,
+  problem: 'is not a possible name of a key',
+  fix: 'Use up to 32 letters, digits, "_", "." and "-", and nothing of the key itself.',
+};
+
+export const folderIdRule: TextRule = {
+  pattern: /^[A-Za-z0-9_-]{1,64}$/,
+  problem: 'is not the id of a folder',
+  fix: 'Copy it from the console, such as b1g00000000000000000.',
+};
+
+export const appUrlRule: TextRule = {
+  pattern: /^https?:\/\/[!-~]{1,1024}$/,
+  problem: 'is not an http or https address',
+  fix: 'Write it as https://app.example.com.',
+};
+
+export const appTitleRule: TextRule = {
+  pattern: /^[!-~](?:[ -~]{0,126}[!-~])?$/,
+  problem: 'is not a possible name of an application',
+  fix: 'Use up to 128 printable ASCII characters.',
+};
+
 export const serviceNameRule: TextRule = {
   pattern: /^[!-~](?:[ -~]{0,254}[!-~])?$/,
   problem: 'is not a possible name of a service',

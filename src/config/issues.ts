@@ -16,15 +16,22 @@ const wrongType: Readonly<Record<string, { problem: string; fix: string }>> = {
 
 const notValid = { problem: 'is not valid', fix: 'See docs/configuration.md.' };
 
+let jsonSchema: unknown;
+
+/** The JSON Schema of the file. Made when it is first needed: most starts have no problem to tell of. */
+function fileJsonSchema(): unknown {
+  jsonSchema ??= z.toJSONSchema(fileSchema, { io: 'input' });
+  return jsonSchema;
+}
+
 /** The part of the JSON Schema that describes what is at a path: what may be there, as plain data. */
 function described(path: Path): Record<string, unknown> {
-  const schema: unknown = z.toJSONSchema(fileSchema, { io: 'input' });
   const found = path.reduce<unknown>((node, key) => {
     if (!isBranch(node)) return undefined;
     if (typeof key === 'number') return node.items;
     const properties = isBranch(node.properties) ? node.properties : {};
     return Object.hasOwn(properties, key) ? properties[String(key)] : node.additionalProperties;
-  }, schema);
+  }, fileJsonSchema());
   return isBranch(found) ? found : {};
 }
 

@@ -30,12 +30,19 @@ function withReferences(node: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-/** A list of plain values over several lines, which the formatter wants on one. */
-const SHORT_LIST = /\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g;
+/** A list of plain values over several lines, which the formatter wants on one if it fits. */
+const PLAIN_LIST = /^(.*)\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/gm;
+
+const LINE_WIDTH = 120;
+
+function onOneLine(list: string, before: string, items: string): string {
+  const line = `${before}[${items.replace(/\n\s+/g, ' ')}]`;
+  return line.length <= LINE_WIDTH ? line : list;
+}
 
 /** The JSON Schema of the configuration file, for editors, as the text of `config.schema.json`. */
 export function configJsonSchema(): string {
   const schema = z.toJSONSchema(fileSchema, { io: 'input' });
   const text = JSON.stringify(withReferences(schema), null, 2);
-  return `${text.replace(SHORT_LIST, (_, items: string) => `[${items.replace(/\n\s+/g, ' ')}]`)}\n`;
+  return `${text.replace(PLAIN_LIST, onOneLine)}\n`;
 }

@@ -3,15 +3,17 @@ import { assemble } from './assemble.ts';
 import { check } from './check.ts';
 import type { Config } from './config.ts';
 import { expand } from './expand.ts';
+import { COMPATIBLE } from './kinds.ts';
 import { generalNotices } from './notices.ts';
-import { overlay, UNNAMED_PROVIDER } from './overlay.ts';
+import { overlay } from './overlay.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { resolveProviders } from './providers.ts';
 import type { FileConfig } from './schema.ts';
 import { secretsOf } from './secrets.ts';
 import { select } from './selection.ts';
+import { sourcesOf } from './sources.ts';
 import { setVariables, type Variables } from './substitute.ts';
-import { isBranch, pathText } from './tree.ts';
+import { isBranch, pathText, valueAt } from './tree.ts';
 import { type ParsedFile, type ReadFile, readYaml } from './yaml-file.ts';
 
 const EMPTY_FILE: ParsedFile = { content: undefined, problems: [] };
@@ -41,7 +43,7 @@ const isBroken = (problems: readonly Problem[], ...parts: readonly string[]) =>
   problems.some(({ path }) => !path.includes('.') || parts.some((part) => path.startsWith(`${part}.`)));
 
 const impliedProvider = (variables: Variables) =>
-  variables.has('LLM_BASE_URL') && !variables.has('LLM_PROVIDER') ? UNNAMED_PROVIDER : undefined;
+  variables.has('LLM_BASE_URL') && !variables.has('LLM_PROVIDER') ? COMPATIBLE : undefined;
 
 /**
  * Makes the configuration from the environment and the file that ANTIPHON_CONFIG names. The environment wins.
@@ -56,7 +58,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
   const expanded = expand(overlaid.tree, variables, (path) => origins.has(pathText(path)));
   const checked = check(expanded.tree, (path) => origins.has(pathText(path)) || expanded.referred.has(pathText(path)));
   const { config } = checked;
-  const providers = resolveProviders(config.providers);
+  const inFile = Object.keys(valueAt(file.content, ['providers']) ?? {});
+  const sources = sourcesOf({ ...expanded, origins, inFile });
+  const providers = resolveProviders(config.providers, config.models.default_provider, sources);
 
   const problems = firstOfEachPlace(file.problems, expanded.problems, checked.problems, providers.problems);
   const selected = select({ config, providers, impliedProvider: impliedProvider(variables) });
@@ -66,7 +70,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
 
   const secrets = secretsOf(expanded.tree, expanded.references, variables);
   if (problems.length > 0) throw new ConfigError(presentable(problems, origins, secrets));
-  const notices = [...generalNotices(variables, config, providers.off), ...selected.notices];
+  const notices = [...generalNotices(variables, config, providers), ...selected.notices];
   return assemble(config, selected.selection, { secrets, notices });
 }
 

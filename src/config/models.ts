@@ -1,7 +1,8 @@
 import { ModelTier } from '#gen/antiphon/v1/model_pb.js';
-import { catalogueProviders, findModel, modelsOf } from '../catalogue/catalogue.ts';
+import { type Catalogue, catalogueProviders } from '../catalogue/catalogue.ts';
 import type { ProviderConfig } from './config.ts';
-import { futureProviders } from './variables.ts';
+import { kindNames } from './kinds.ts';
+import type { OffProvider } from './providers.ts';
 
 /** A provider that models are looked up at. */
 export type Place = Pick<ProviderConfig, 'name' | 'kind' | 'models'>;
@@ -9,11 +10,13 @@ export type Place = Pick<ProviderConfig, 'name' | 'kind' | 'models'>;
 /** "provider/id", or what to do for the want of it. */
 export type Found = { readonly model: string } | { readonly problem: string; readonly fix: string };
 
-const has = ({ kind, models }: Place, id: string) => models.includes(id) || findModel(kind, id) !== undefined;
+const has = ({ name, models }: Place, id: string, known: Catalogue) =>
+  models.includes(id) || known.find({ provider: name, model: id }) !== undefined;
 
 /** The model of each tier, that of the standard one first. */
-const tierIds = (kind: string): string[] =>
-  modelsOf(kind)
+const tierIds = (provider: string, known: Catalogue): string[] =>
+  known
+    .modelsOf(provider)
     .filter(({ tier }) => tier !== undefined)
     .sort((a, b) => Number(b.tier === ModelTier.STANDARD) - Number(a.tier === ModelTier.STANDARD))
     .map(({ id }) => id);
@@ -22,23 +25,30 @@ const tierIds = (kind: string): string[] =>
  * The ids a provider offers where nobody chose: the model of each tier, and those that the configuration names. The
  * first is the default.
  */
-export const offeredIds = ({ kind, models }: Place): readonly string[] => [...new Set([...tierIds(kind), ...models])];
+export const offeredIds = ({ name, models }: Place, known: Catalogue): readonly string[] => [
+  ...new Set([...tierIds(name, known), ...models]),
+];
 
 /** Whether a provider of this name exists, though it is not on. */
-export const isKnownProvider = (name: string, off: readonly string[]): boolean =>
-  [...off, ...catalogueProviders(), ...futureProviders].includes(name);
+const isKnownProvider = (name: string, off: readonly OffProvider[]): boolean =>
+  [...off.map((provider) => provider.name), ...catalogueProviders(), ...kindNames].includes(name);
 
 /**
  * Finds what a name of a model means: "provider/id" if such a provider is on; else an id that a provider is known to
  * have, `places[0]` asked first; else an id that is passed on to `places[0]` as it is.
  */
-export function findDefault(name: string, places: readonly Place[], off: readonly string[]): Found {
+export function findDefault(
+  name: string,
+  places: readonly Place[],
+  off: readonly OffProvider[],
+  known: Catalogue,
+): Found {
   const prefix = name.slice(0, Math.max(name.indexOf('/'), 0));
   if (places.some((place) => place.name === prefix))
     return name.length > prefix.length + 1
       ? { model: name }
       : { problem: 'has no id after the provider', fix: 'Write "provider/id".' };
-  const place = places.find((candidate) => has(candidate, name));
+  const place = places.find((candidate) => has(candidate, name, known));
   if (!place && isKnownProvider(prefix, off))
     return {
       problem: 'is a model of a provider that is not on',
@@ -51,9 +61,8 @@ export function findDefault(name: string, places: readonly Place[], off: readonl
 }
 
 /** What is worth knowing of a model's life; undefined: nothing. */
-export function lifeNotice(model: string, places: readonly Place[]): string | undefined {
+export function lifeNotice(model: string, known: Catalogue): string | undefined {
   const slash = model.indexOf('/');
-  const place = places.find(({ name }) => name === model.slice(0, slash));
-  const date = findModel(place?.kind ?? '', model.slice(slash + 1))?.retirementDate;
+  const date = known.find({ provider: model.slice(0, slash), model: model.slice(slash + 1) })?.retirementDate;
   return date ? `The default model ${model} is no longer served from ${date} on; choose a newer one.` : undefined;
 }

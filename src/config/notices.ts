@@ -1,14 +1,17 @@
+import { keyVariables, MOCK, variablesOfKinds } from './kinds.ts';
+import type { OffProvider, Providers } from './providers.ts';
 import type { FileConfig } from './schema.ts';
 import { similar } from './similar.ts';
 import type { Variables } from './substitute.ts';
-import { futureProviders, providerVariable, variableNames } from './variables.ts';
+import { variableNames } from './variables.ts';
 
-function unusedOfFuture(variables: Variables, config: FileConfig): string[] {
-  return futureProviders
-    .filter((provider) => !Object.hasOwn(config.providers, provider))
-    .flatMap((provider) => [providerVariable(provider, 'API_KEY'), providerVariable(provider, 'BASE_URL')])
-    .filter((name) => variables.has(name))
-    .map((name) => `${name} is set and not used: this version has no such provider yet.`);
+/** Of several variables for one key only the first that is set counts. */
+function secondNames(variables: Variables): string[] {
+  return variablesOfKinds.flatMap(keyVariables).flatMap((names) => {
+    const [first, ...others] = names.filter((name) => variables.has(name));
+    const different = others.filter((name) => first && variables.get(name) !== variables.get(first));
+    return different.map((name) => `${name} is set and not used: ${first} is.`);
+  });
 }
 
 const PREFIX = 'ANTIPHON_';
@@ -31,7 +34,7 @@ function ineffective(variables: Variables, config: FileConfig): string[] {
   const isAboutNobody = !variables.has('LLM_BASE_URL') && config.models.default_provider === undefined;
   if (variables.has('LLM_API_KEY') && isAboutNobody)
     notices.push('LLM_API_KEY is set and not used: set LLM_PROVIDER or LLM_BASE_URL to say whose key it is.');
-  if (config.mock.use === false && 'mock' in config.providers)
+  if (config.mock.use === false && MOCK in config.providers)
     notices.push('The provider mock is in the file, and stays off: USE_MOCK_LLM is false.');
   return notices;
 }
@@ -44,17 +47,23 @@ function exposed({ server }: FileConfig): string[] {
     : [`Listening on ${server.host}: whoever reaches it may call, since this version does not ask who calls.`];
 }
 
-/** What a start-up says of an OpenAI provider that is configured and has no key. */
-const offNotice = (name: string): string =>
-  name === 'openai'
-    ? `The provider openai is off: ${providerVariable(name, 'API_KEY')} is not set.`
-    : `The provider ${name} is off: it has no api_key.`;
+/** What a start-up says of a provider that is configured in part. A variable is known by its capitals. */
+const offNotice = ({ name, lacks }: OffProvider): string =>
+  `The provider ${name} is off: ${lacks === lacks.toUpperCase() ? `${lacks} is not set` : `it has no ${lacks}`}.`;
+
+/** What the file says of models of providers that nobody can call. */
+function idleModels({ catalogue, mock }: FileConfig, { on }: Providers): string[] {
+  const named = Object.keys(catalogue.models).map((target) => target.slice(0, target.indexOf('/')));
+  const idle = [...new Set(named)].filter((name) => name !== MOCK && !on.some((provider) => provider.name === name));
+  return mock.use ? [] : idle.map((name) => `catalogue.models has models of ${name}, which is not on.`);
+}
 
 /** What is worth saying at start-up besides which models may be called. */
-export const generalNotices = (variables: Variables, config: FileConfig, off: readonly string[]): readonly string[] => [
-  ...unusedOfFuture(variables, config),
+export const generalNotices = (variables: Variables, config: FileConfig, providers: Providers): readonly string[] => [
+  ...secondNames(variables),
   ...ineffective(variables, config),
   ...misspelt(variables),
-  ...off.map(offNotice),
+  ...providers.off.map(offNotice),
+  ...idleModels(config, providers),
   ...exposed(config),
 ];

@@ -1,11 +1,12 @@
+import type { ProviderKind } from '../providers/provider.ts';
+import { providerKinds } from '../providers/registry.ts';
 import { providerAddress } from './addresses.ts';
-import type { CompatConfig, ProviderConfig } from './config.ts';
+import type { ProviderConfig } from './config.ts';
+import { COMPATIBLE, kindNames, MOCK } from './kinds.ts';
+import { keysOf, type Report } from './provider-keys.ts';
+import { checkUse, specialOf } from './provider-settings.ts';
 import type { ProviderEntry } from './schema-providers.ts';
-
-type Kind = ProviderConfig['kind'];
-
-/** Source: https://platform.openai.com/docs/api-reference (2026-11-21). */
-const OPENAI_ADDRESS = 'https://api.openai.com/v1';
+import type { Sources } from './sources.ts';
 
 /** Headers that the gateway sets itself, or that steer the connection. */
 const OWN_HEADERS = [
@@ -24,33 +25,13 @@ const OWN_HEADERS = [
   'upgrade',
 ];
 
-const reserved: ReadonlyMap<string, Kind> = new Map([
-  ['openai', 'openai'],
-  ['mock', 'mock'],
-]);
+const kindOf = (name: string, { kind }: ProviderEntry): string =>
+  kind ?? (kindNames.includes(name) ? name : COMPATIBLE);
 
-const kindOf = (name: string, entry: ProviderEntry): Kind => entry.kind ?? reserved.get(name) ?? 'openai_compatible';
-
-/** Takes a problem with a field of the entry. */
-export type Report = (field: string | readonly string[], problem: string, fix: string) => void;
-
-function checkKind(name: string, kind: Kind, report: Report): void {
-  const wanted = reserved.get(name);
-  if (wanted !== undefined && wanted !== kind)
+function checkKind(name: string, kind: string, report: Report): void {
+  if (kindNames.includes(name) && name !== kind)
     report('kind', `does not suit the name "${name}"`, 'Choose another name, or leave kind out.');
-  else if (kind === 'mock' && name !== 'mock') report('kind', 'is mock', 'There is one mock, and its name is "mock".');
-}
-
-/** Settings that a kind has no use for would be ignored in silence. */
-function checkUse(kind: Kind, entry: ProviderEntry, report: Report): void {
-  const useless = 'has no effect here';
-  if (kind !== 'openai_compatible' && entry.compat)
-    report('compat', useless, 'Only the kind openai_compatible has it.');
-  if (kind !== 'mock') return;
-  const fix = 'Remove it: the mock calls nobody.';
-  if (entry.base_url !== undefined) report('base_url', useless, fix);
-  if (entry.api_key !== undefined) report('api_key', useless, fix);
-  if (Object.keys(entry.headers).length > 0) report('headers', useless, fix);
+  else if (kind === MOCK && name !== MOCK) report('kind', 'is mock', 'There is one mock, and its name is "mock".');
 }
 
 function headersOf(entry: ProviderEntry, report: Report): Record<string, string> {
@@ -65,50 +46,41 @@ function headersOf(entry: ProviderEntry, report: Report): Record<string, string>
   return Object.fromEntries(headers);
 }
 
-function addressOf(kind: Kind, entry: ProviderEntry, report: Report): URL | undefined {
-  const text = entry.base_url ?? (kind === 'openai' ? OPENAI_ADDRESS : undefined);
-  if (kind === 'mock') return undefined;
-  if (text === undefined) {
-    report('base_url', 'is missing', 'Write the address before "/chat/completions", such as http://127.0.0.1:8000/v1.');
-    return undefined;
-  }
+function addressOf(kind: ProviderKind | undefined, entry: ProviderEntry, report: Report): URL | undefined {
+  const text = entry.base_url ?? kind?.baseUrl;
+  if (!kind || text === undefined) return undefined;
   const address = providerAddress(text, entry.allow_insecure);
   if ('url' in address) return address.url;
   report('base_url', address.problem, address.fix);
   return undefined;
 }
 
-function compatOf(entry: ProviderEntry): CompatConfig | undefined {
-  const { compat } = entry;
-  return (
-    compat && {
-      maxTokensField: compat.max_tokens_field,
-      developerRole: compat.developer_role,
-      streamUsage: compat.stream_usage,
-      jsonSchema: compat.json_schema,
-      reasoningEffort: compat.reasoning_effort,
-      replayReasoning: compat.replay_reasoning,
-    }
-  );
+/** One that only variables speak of is off while something is missing; one of the file must be whole. */
+function checkWhole(kind: ProviderKind, entry: ProviderEntry, report: Report): void {
+  if ((entry.base_url ?? kind.baseUrl) === undefined)
+    report('base_url', 'is missing', 'Write the address before "/chat/completions", such as http://127.0.0.1:8000/v1.');
+  if (needsFolder(kind) && entry.folder_id === undefined)
+    report('folder_id', 'is missing', 'Write the id of the folder that Yandex Cloud bills.');
 }
 
-/** What an entry of the file stands for. It is usable only if nothing was reported. */
-export function provider(name: string, entry: ProviderEntry, report: Report): ProviderConfig {
-  const kind = kindOf(name, entry);
-  checkKind(name, kind, report);
+/** A kind that has a use for a folder cannot do without. */
+export const needsFolder = ({ settings }: ProviderKind): boolean => settings.includes('folderId');
+
+/** What an entry of the configuration stands for. It is usable only if nothing was reported. */
+export function provider(name: string, entry: ProviderEntry, sources: Sources, report: Report): ProviderConfig {
+  const word = kindOf(name, entry);
+  const kind = providerKinds.get(word);
+  checkKind(name, word, report);
   checkUse(kind, entry, report);
+  if (kind && sources.isInFile(name)) checkWhole(kind, entry, report);
   return {
     name,
-    kind,
+    kind: word,
     baseUrl: addressOf(kind, entry, report),
-    keys: entry.api_key === undefined ? [] : [{ name: `${name} api_key`, value: entry.api_key, weight: 1 }],
+    keys: kind ? keysOf(name, entry, sources, report) : [],
     headers: headersOf(entry, report),
     models: entry.models,
     maxConnections: entry.max_connections,
-    compat: compatOf(entry),
-    api: undefined,
-    folderId: undefined,
-    app: undefined,
-    dataLogging: undefined,
+    ...specialOf(entry),
   };
 }

@@ -16,6 +16,7 @@ import {
   text,
   whole,
 } from './fields.ts';
+import { catalogueSchema } from './schema-catalogue.ts';
 import { providersSchema } from './schema-providers.ts';
 
 const MIB = 1024 * 1024;
@@ -100,6 +101,18 @@ const limitsSchema = z
   })
   .meta({ title: 'Limits', description: 'How much a provider may send.' });
 
+const mediaSchema = z
+  .strictObject({
+    fetch: flag('Fetch them. false: a call that would need it is refused.').default(true),
+    max_bytes: bytes('How large those of one call may be together, in bytes.').default(20 * MIB),
+    max_items: whole(1, 1000, 'The most that are fetched for one call.').default(20),
+    timeout_ms: durationMs(1, 'Until one is there.').default(10_000),
+  })
+  .meta({
+    title: 'Media',
+    description: 'Images and documents that callers give by URL, for providers that take bytes only.',
+  });
+
 const mockSchema = z
   .strictObject({
     use: flag(
@@ -134,6 +147,8 @@ export const fileSchema = z
     models: modelsSchema.prefault({}),
     timeouts: timeoutsSchema.prefault({}),
     limits: limitsSchema.prefault({}),
+    media: mediaSchema.prefault({}),
+    catalogue: catalogueSchema.prefault({}),
     mock: mockSchema.prefault({}),
     telemetry: telemetrySchema.prefault({}),
   })

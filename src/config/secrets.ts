@@ -1,18 +1,24 @@
 import type { Reference } from './expand.ts';
+import { allKeyVariables } from './kinds.ts';
 import type { Variables } from './substitute.ts';
 import { valueAt } from './tree.ts';
-import { variableNames } from './variables.ts';
 
 const SECRET_NAME = /key|token|secret|password|credential|auth/i;
+const SECRET_PLACES = ['headers', 'api_key', 'api_keys'];
+
+/** The keys of one provider's entry. */
+function keysIn(entry: unknown): unknown[] {
+  const list = valueAt(entry, ['api_keys']);
+  return [valueAt(entry, ['api_key']), ...(Array.isArray(list) ? list.map((item) => valueAt(item, ['key'])) : [])];
+}
 
 /** Every value that must not leave: keys, what headers were made with, and what variables so named hold. */
 export function secretsOf(tree: unknown, references: readonly Reference[], variables: Variables): readonly string[] {
   const providers = valueAt(tree, ['providers']);
-  const keys = Object.keys(providers ?? {}).map((name) => valueAt(providers, [name, 'api_key']));
-  const named = variableNames.filter((name) => name.endsWith('_API_KEY'));
+  const keys = Object.keys(providers ?? {}).flatMap((name) => keysIn(valueAt(providers, [name])));
   const referred = references
-    .filter(({ variable, path }) => SECRET_NAME.test(variable) || path.includes('headers') || path.includes('api_key'))
+    .filter(({ variable, path }) => SECRET_NAME.test(variable) || SECRET_PLACES.some((place) => path.includes(place)))
     .map(({ variable }) => variable);
-  const values = [...keys, ...[...named, ...referred].map((name) => variables.get(name))];
+  const values = [...keys, ...[...allKeyVariables, ...referred].map((name) => variables.get(name))];
   return [...new Set(values.filter((value) => typeof value === 'string'))];
 }

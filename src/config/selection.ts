@@ -1,12 +1,14 @@
-import { catalogueProviders } from '../catalogue/catalogue.ts';
+import { type Catalogue, catalogue, catalogueProviders } from '../catalogue/catalogue.ts';
 import { modelPatterns } from '../core/patterns.ts';
+import { allowedByDefault, type Notes } from './allowed.ts';
+import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, ProviderConfig } from './config.ts';
-import { type Found, findDefault, isKnownProvider, lifeNotice, offeredIds, type Place } from './models.ts';
+import { kindNames, MOCK } from './kinds.ts';
+import { type Found, findDefault, lifeNotice, offeredIds, type Place } from './models.ts';
 import type { Problem } from './problem.ts';
-import type { Providers } from './providers.ts';
+import { type Providers, switchOf } from './providers.ts';
 import type { FileConfig } from './schema.ts';
 import { suggestion } from './similar.ts';
-import { futureProviders, providerVariable } from './variables.ts';
 
 /** What is on, and which models may be called. */
 export type Selection = Pick<
@@ -25,12 +27,6 @@ export interface SelectionInput {
   readonly providers: Providers;
   /** The default provider if none is named. Undefined: the first that is on. */
   readonly impliedProvider: string | undefined;
-}
-
-/** What stays the same while the answer is put together. */
-interface Notes {
-  readonly notices: string[];
-  readonly problems: Problem[];
 }
 
 function switchedOn({ config, providers }: SelectionInput, notes: Notes): readonly ProviderConfig[] {
@@ -55,10 +51,10 @@ function switchedOn({ config, providers }: SelectionInput, notes: Notes): readon
 }
 
 function notOnFix(name: string, on: readonly string[], { off }: Providers): string {
-  if (futureProviders.includes(name)) return 'This version has no such provider yet; give its address as LLM_BASE_URL.';
-  if (name === 'mock') return 'Leave USE_MOCK_LLM unset, or name another.';
-  if (isKnownProvider(name, off)) return `Set ${providerVariable(name, 'API_KEY')}, or name another.`;
-  return suggestion(name, ['openai', 'mock', ...on], 'Set LLM_BASE_URL to its address, or list it in the file.');
+  if (name === MOCK) return 'Leave USE_MOCK_LLM unset, or name another.';
+  const lacks = off.find((provider) => provider.name === name)?.lacks ?? switchOf(name);
+  if (lacks !== undefined) return `Set ${lacks}, or name another.`;
+  return suggestion(name, [...kindNames, ...on], 'Set LLM_BASE_URL to its address, or list it in the file.');
 }
 
 function chooseProvider(
@@ -78,30 +74,6 @@ function chooseProvider(
   return name;
 }
 
-const derivedPatterns = (places: readonly Place[], chosen: string | undefined): readonly string[] => {
-  const offered = places.flatMap((place) =>
-    place.kind === 'mock' ? [`${place.name}/*`] : offeredIds(place).map((id) => `${place.name}/${id}`),
-  );
-  return [...new Set(chosen === undefined ? offered : [...offered, chosen])];
-};
-
-function allowedByDefault(places: readonly Place[], chosen: string | undefined, notes: Notes): readonly string[] {
-  const patterns = derivedPatterns(places, chosen);
-  const none = places.filter(({ name }) => !patterns.some((pattern) => pattern.startsWith(`${name}/`)));
-  if (patterns.length === 0)
-    notes.problems.push({
-      path: 'ALLOWED_MODELS',
-      problem: 'is not set, and no model of the providers that are on is known',
-      fix: `Set it, for example to ${none[0]?.name}/*, or name a model as LLM_DEFAULT_MODEL.`,
-    });
-  else {
-    notes.notices.push(`ALLOWED_MODELS is not set, so these may be called: ${patterns.join(', ')}.`);
-    for (const { name } of none)
-      notes.notices.push(`No model of ${name} may be called, since none is known: list them in ALLOWED_MODELS.`);
-  }
-  return patterns;
-}
-
 /**
  * The default model where none was chosen: the default provider's own, or the first one that is allowed by name. If the
  * default provider was chosen, only its own will do: nothing goes where nobody sent it.
@@ -109,16 +81,17 @@ function allowedByDefault(places: readonly Place[], chosen: string | undefined, 
 function standIn(
   places: readonly Place[],
   allowed: readonly string[],
+  known: Catalogue,
   { config, providers, impliedProvider }: SelectionInput,
 ) {
   const [first] = places;
-  const id = first && offeredIds(first)[0];
+  const id = first && offeredIds(first, known)[0];
   if (first && id !== undefined && modelPatterns(allowed)({ provider: first.name, model: id }))
     return `${first.name}/${id}`;
   const isChosen = (config.models.default_provider ?? impliedProvider) !== undefined;
   return allowed
     .filter((pattern) => !pattern.includes('*'))
-    .map((pattern) => findDefault(pattern, places, providers.off))
+    .map((pattern) => findDefault(pattern, places, providers.off, known))
     .flatMap((found) => ('model' in found ? [found.model] : []))
     .find((model) => !isChosen || model.startsWith(`${first?.name}/`));
 }
@@ -137,9 +110,9 @@ function explicitDefault(found: Found | undefined, allowed: readonly string[] | 
   return found.model;
 }
 
-function defaultNotices(model: string | undefined, isChosen: boolean, places: readonly Place[]): string[] {
+function defaultNotices(model: string | undefined, isChosen: boolean, known: Catalogue): string[] {
   if (model === undefined) return ['There is no default model, so every call must name one: set LLM_DEFAULT_MODEL.'];
-  const life = lifeNotice(model, places);
+  const life = lifeNotice(model, known);
   const taken = isChosen ? [] : [`LLM_DEFAULT_MODEL is not set, so a call that names no model goes to ${model}.`];
   return life === undefined ? taken : [...taken, life];
 }
@@ -147,8 +120,8 @@ function defaultNotices(model: string | undefined, isChosen: boolean, places: re
 /** With the mock in their place, the catalogue's providers can be named without being configured. */
 const stoodInFor = (on: readonly Place[]): readonly Place[] =>
   catalogueProviders()
-    .filter((kind) => kind === 'openai' && !on.some(({ name }) => name === kind))
-    .map((name) => ({ name, kind: 'openai', models: [] }));
+    .filter((kind) => kind !== MOCK && kindNames.includes(kind) && !on.some(({ name }) => name === kind))
+    .map((kind) => ({ name: kind, kind, models: [] }));
 
 /** Settles which providers are on, which one is the default, and which models may be called. */
 export function select(input: SelectionInput): Selected {
@@ -156,18 +129,20 @@ export function select(input: SelectionInput): Selected {
   const notes: Notes = { notices: [], problems: [] };
   const on = switchedOn(input, notes);
   const mockEverything = config.mock.use === true;
-  const known = mockEverything ? [...on, ...stoodInFor(on)] : on;
-  const defaultProvider = chooseProvider(known, input, notes);
+  const named = mockEverything ? [...on, ...stoodInFor(on)] : on;
+  const defaultProvider = chooseProvider(named, input, notes);
   const selection = { providers: on, defaultProvider, mockEverything };
   if (notes.problems.length > 0)
     return { ...notes, selection: { ...selection, defaultModel: undefined, allowedModels: [] } };
 
-  const places = known.toSorted((a, b) => Number(b.name === defaultProvider) - Number(a.name === defaultProvider));
+  const { overrides } = catalogueOverrides(config.catalogue);
+  const known = catalogue({ providers: named, overrides });
+  const places = named.toSorted((a, b) => Number(b.name === defaultProvider) - Number(a.name === defaultProvider));
   const { default: name, allowed } = config.models;
-  const found = name === undefined ? undefined : findDefault(name, places, providers.off);
+  const found = name === undefined ? undefined : findDefault(name, places, providers.off, known);
   const chosen = explicitDefault(found, allowed, notes);
-  const allowedModels = allowed ?? allowedByDefault(places, chosen, notes);
-  const defaultModel = chosen ?? standIn(places, allowedModels, input);
-  notes.notices.push(...defaultNotices(defaultModel, chosen !== undefined, places));
+  const allowedModels = allowed ?? allowedByDefault(places, chosen, known, notes);
+  const defaultModel = chosen ?? standIn(places, allowedModels, known, input);
+  notes.notices.push(...defaultNotices(defaultModel, chosen !== undefined, known));
   return { ...notes, selection: { ...selection, defaultModel, allowedModels } };
 }

@@ -17,14 +17,16 @@ function distance(a: string, b: string): number {
 
 const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 
-/** The one of `known` that was probably meant by `name`: "baseUrl" for "base_url", or a typing error. */
+/** The one of `known` that was probably meant by `name`: "baseUrl" for "base_url", a typing error, or its beginning. */
 export function similar(name: string, known: readonly string[]): string | undefined {
   const written = plain(name);
   const near = known
     .map((candidate) => ({ candidate, apart: distance(written, plain(candidate)) }))
     .filter(({ candidate, apart }) => apart <= FURTHEST && apart < plain(candidate).length / 2);
   near.sort((a, b) => a.apart - b.apart);
-  return near[0]?.candidate;
+  return (
+    near[0]?.candidate ?? known.find((candidate) => written.length > FURTHEST && plain(candidate).startsWith(written))
+  );
 }
 
 /** "Did you mean ...?" if something similar is known, else `otherwise`. */

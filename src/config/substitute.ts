@@ -11,6 +11,12 @@ const INSIDE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 /** A text that is one reference and nothing of its own: `${VAR}` or, if it may be missing, `${VAR:-}`. */
 export const ONLY_REFERENCE = /^\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}$/;
 
+/** The variable that a value refers to, if it is one reference and nothing else. */
+export function referenceOf(value: unknown): string | undefined {
+  if (typeof value !== 'string' || !ONLY_REFERENCE.test(value)) return undefined;
+  return /\w+/.exec(value)?.[0];
+}
+
 export interface Substituted {
   readonly text: string;
   /** The variables that were put in. */

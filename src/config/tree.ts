@@ -30,7 +30,7 @@ export const valueAt = (tree: unknown, path: Path): unknown =>
     return within && Object.hasOwn(at, key) ? (at as Record<PropertyKey, unknown>)[key] : undefined;
   }, tree);
 
-/** A copy with `value` there; undefined removes it. What stands in the way and is no mapping is left as it is. */
+/** A copy with `value` there; undefined removes it. What stands in the way and holds nothing is left as it is. */
 export function withValue(tree: Branch, path: Path, value: unknown): Branch {
   const [head, ...rest] = path;
   if (head === undefined) return tree;
@@ -39,7 +39,13 @@ export function withValue(tree: Branch, path: Path, value: unknown): Branch {
   const others = Object.entries(tree).filter(([other]) => other !== key);
   if (rest.length === 0)
     return Object.fromEntries(value === undefined ? others : [...Object.entries(tree), [key, value]]);
-  const parent = inner ?? {};
-  if (!isBranch(parent)) return tree;
-  return Object.fromEntries([...Object.entries(tree), [key, withValue(parent, rest, value)]]);
+  return Object.fromEntries([...Object.entries(tree), [key, within(inner ?? {}, rest, value)]]);
+}
+
+/** The same within a value that may also be a list. */
+function within(inner: unknown, path: Path, value: unknown): unknown {
+  if (isBranch(inner)) return withValue(inner, path, value);
+  const [at, ...rest] = path;
+  if (!Array.isArray(inner)) return inner;
+  return inner.map((item, i) => (i !== at ? item : rest.length === 0 ? value : within(item, rest, value)));
 }

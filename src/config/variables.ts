@@ -1,3 +1,4 @@
+import { variablesOfKinds } from './kinds.ts';
 import type { Path } from './tree.ts';
 
 /** What a variable's text becomes before it is put in its place in the file. */
@@ -37,22 +38,12 @@ export const placedVariables: readonly PlacedVariable[] = [
   placed('OTEL_SERVICE_NAME', 'telemetry.service_name'),
 ];
 
-/** Providers whose own variables are known, and that this version cannot call yet. */
-export const futureProviders: readonly string[] = ['anthropic', 'google', 'openrouter'];
-
-/** The variable for a provider's address or key: "GROQ_BASE_URL". */
-export const providerVariable = (provider: string, field: 'BASE_URL' | 'API_KEY'): string =>
-  `${provider.toUpperCase().replaceAll('-', '_')}_${field}`;
-
-/** Every variable with a fixed name that is read. */
+/** Every variable with a fixed name that is read, but for those of further keys: see `keyVariables`. */
 export const variableNames: readonly string[] = [
   'ANTIPHON_CONFIG',
   'LLM_BASE_URL',
   'LLM_API_KEY',
   'LLM_MAX_RETRIES',
-  ...['openai', ...futureProviders].flatMap((provider) => [
-    providerVariable(provider, 'API_KEY'),
-    providerVariable(provider, 'BASE_URL'),
-  ]),
+  ...variablesOfKinds.flatMap(({ keys, baseUrl, folderId }) => [...keys, baseUrl, folderId ?? []].flat()),
   ...placedVariables.map(({ name }) => name),
 ];

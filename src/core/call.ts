@@ -37,7 +37,7 @@ export interface Trail {
   selectionReason: string;
   readonly attempts: Attempt[];
   readonly warnings: Warning[];
-  /** Time spent with providers, in milliseconds. */
+  /** Time spent waiting for providers, and for servers of files, in milliseconds. */
   upstreamMs: number;
   /** When the first content came, by the clock. */
   firstTokenAtMs: number | undefined;

@@ -38,9 +38,14 @@ export const refusalDelta = (text: string): Delta => ({
 });
 
 /** The first delta of a tool call has its id and name; those after it have neither. */
-export const toolCallDelta = (index: number, argumentsDelta: string, first?: { id: string; name: string }): Delta => ({
+export const toolCallDelta = (
+  index: number,
+  argumentsDelta: string,
+  first?: { id: string; name: string },
+  providerState?: ProviderState,
+): Delta => ({
   case: 'toolCallDelta',
-  value: create(ToolCallDeltaSchema, { index, argumentsDelta, ...first }),
+  value: create(ToolCallDeltaSchema, { index, argumentsDelta, ...first, ...(providerState ? { providerState } : {}) }),
 });
 
 /**

@@ -14,7 +14,7 @@ export const openaiChat = (quirksFor: (model: string) => OpenAiChatQuirks): Dial
   name: 'openai-chat',
   framing: 'sse',
   toWire: (request, target, stream) => toWire(request, target, stream, quirksFor(target.model)),
-  decoder: (target, emit) => new ChatDecoder(target, emit),
+  decoder: (target, emit) => new ChatDecoder(target, emit, quirksFor(target.model)),
   replay,
   failure,
 });

@@ -57,8 +57,8 @@ export interface Provider {
   headers(ids: CallIds, key: string | undefined): Readonly<Record<string, string>>;
   /** Fields that say whose the request is, to be put into its body. Undefined: there are none. */
   readonly bodyFields?: (ids: CallIds) => JsonObject;
-  /** Takes images and documents as bytes only: the gateway has to fetch those given by URL. */
-  readonly needsBytes: boolean;
+  /** Which URLs of images and documents it does not fetch itself, so that the gateway has to. Undefined: none. */
+  readonly wantsBytes?: (url: string) => boolean;
   /** The response header with the provider's id of the request, in lower case. */
   readonly requestIdHeader: string;
   /** Undefined: it does not list its models. */
@@ -74,6 +74,8 @@ export interface CompatFlags {
   readonly streamUsage: boolean;
   /** Takes `response_format` json_schema; otherwise it gets json_object, the schema in words, and a warning. */
   readonly jsonSchema: boolean;
+  /** Takes `response_format` json_object; otherwise JSON is asked for in words. */
+  readonly jsonObject: boolean;
   /** Takes `reasoning_effort`. */
   readonly reasoningEffort: boolean;
   /** Wants the reasoning of earlier assistant messages back as `reasoning_content`. */
@@ -102,6 +104,14 @@ export type Api = 'chat' | 'responses' | 'native';
 
 export type SpecialSetting = 'compat' | 'api' | 'folderId' | 'app' | 'dataLogging';
 
+/** The environment variables of a kind that are not called after it. */
+export interface KindVariables {
+  /** Names for the key, instead of <KIND>_API_KEY. The first that is set counts. */
+  readonly keys?: readonly string[];
+  /** The name for `folderId`. */
+  readonly folderId?: string;
+}
+
 /** One kind of provider. A new one is a file with one of these, and a line in registry.ts. */
 export interface ProviderKind {
   /** The word for it in the configuration, and the name of such a provider unless it is given another one. */
@@ -114,5 +124,6 @@ export interface ProviderKind {
   readonly settings: readonly SpecialSetting[];
   /** The interfaces that `api` may name; empty: there is only one. */
   readonly apis: readonly Api[];
+  readonly variables?: KindVariables;
   create(settings: ProviderSettings): Provider;
 }

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { HealthStatus, type ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import {
   type ListModelsRequest,
   type ListModelsResponse,
@@ -33,6 +34,28 @@ const matches = (model: Model, { provider, tier, abilities, allowedOnly }: ListM
 const key = ({ provider, id }: Model): string => `${provider} ${id}`;
 
 export const inOrder = (models: readonly Model[]): Model[] => models.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+
+/**
+ * The models of a list in order, each with the state of its provider at the time it is asked. The list is left as it is,
+ * and sorted again only when it is another one.
+ */
+export function liveModels(
+  list: () => readonly Model[],
+  health: () => readonly Pick<ProviderHealth, 'provider' | 'status'>[],
+): () => readonly Model[] {
+  let sortedFrom: readonly Model[] | undefined;
+  let sorted: readonly Model[] = [];
+  return () => {
+    const models = list();
+    if (models !== sortedFrom) sorted = inOrder(models);
+    sortedFrom = models;
+    const states = new Map(health().map(({ provider, status }) => [provider, status]));
+    return sorted.map((model) => ({
+      ...model,
+      providerStatus: states.get(model.provider) ?? HealthStatus.UNSPECIFIED,
+    }));
+  };
+}
 
 function readToken(token: string, found: Violations): string {
   const text = Buffer.from(token, 'base64url').toString();

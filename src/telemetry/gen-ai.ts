@@ -1,5 +1,6 @@
 import {
   type CompleteResponse,
+  type Cost,
   FinishReason,
   type Reasoning,
   ReasoningEffort,
@@ -8,6 +9,7 @@ import {
 } from '#gen/antiphon/v1/completion_pb.js';
 import type { Call } from '../core/call.ts';
 import type { SpanValue } from '../core/span.ts';
+import { readCost } from './cost.ts';
 
 /*
  * OpenTelemetry's GenAI conventions, as literals: they are in development, and the package of names still has older
@@ -41,6 +43,8 @@ export function requestAttributes(
     'gen_ai.request.seed': request.seed === undefined ? undefined : safeInteger(request.seed),
     'gen_ai.request.reasoning.level': reasoningLevel(request.reasoning),
     'gen_ai.output.type': outputType(request.responseFormat),
+    // Apart from the cost of the answer: a try that broke off comes on top of the one that succeeded.
+    'antiphon.cost.partial_nano_usd': readCost(trail.partialCost).nanoUsd,
   };
 }
 
@@ -52,6 +56,7 @@ export function responseAttributes(response: CompleteResponse, firstTokenMs?: nu
     'gen_ai.response.finish_reasons': [finishReasons[response.finishReason]],
     'gen_ai.response.time_to_first_chunk': firstTokenMs === undefined ? undefined : firstTokenMs / 1000,
     ...usageAttributes(response.usage),
+    ...costAttributes(response.cost),
   };
 }
 
@@ -69,6 +74,11 @@ function usageAttributes(usage: Usage | undefined): SpanAttributes {
     'gen_ai.usage.reasoning.output_tokens': Number(usage.reasoningTokens) || undefined,
     'antiphon.usage.estimated': usage.estimated || undefined,
   };
+}
+
+function costAttributes(cost: Cost | undefined): SpanAttributes {
+  const { status, nanoUsd } = readCost(cost);
+  return { 'antiphon.cost.status': status, 'antiphon.cost.nano_usd': nanoUsd };
 }
 
 const finishReasons: Readonly<Record<FinishReason, string>> = {

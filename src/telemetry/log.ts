@@ -1,6 +1,7 @@
 import { type DestinationStream, destination as fileDestination, type Logger as PinoLogger, pino } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { Redact } from '../core/redact.ts';
+import type { CostStatusName } from './cost.ts';
 import { type LoggedError, loggedError, plainText } from './plain-text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -33,6 +34,9 @@ export interface CallLine {
   readonly cache_write_tokens: number | undefined;
   readonly reasoning_tokens: number | undefined;
   readonly tokens_estimated: boolean | undefined;
+  readonly cost_status: CostStatusName | undefined;
+  /** Thousand-millionths of a US dollar. */
+  readonly cost_nano_usd: number | undefined;
   readonly attempts: number;
   readonly warnings: number | undefined;
   readonly upstream_status: number | undefined;

@@ -2,10 +2,11 @@ import type { Attributes } from '@opentelemetry/api';
 import { millisToHrTime } from '@opentelemetry/core';
 import { emptyResource } from '@opentelemetry/resources';
 import type { MetricProducer } from '@opentelemetry/sdk-metrics';
-import type { Usage } from '#gen/antiphon/v1/completion_pb.js';
+import type { Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ErrorKind, errorRule, type GrpcCode } from '../core/errors.ts';
+import { readCost } from './cost.ts';
 import { type Counter, CounterFamily, type Family, type Histogram, HistogramFamily } from './instruments.ts';
 import { processMetrics } from './process-metrics.ts';
 import { statusName } from './status.ts';
@@ -21,6 +22,7 @@ export interface CallMeasure {
   readonly firstTokenMs: number | undefined;
   readonly gatewayMs: number;
   readonly usage: Usage | undefined;
+  readonly cost?: Cost | undefined;
 }
 
 /** The metrics of calls. No label has a value that a caller can make up. */
@@ -75,7 +77,7 @@ const recording = (series: SeriesIndex): CallMetrics => ({
   ended(provider) {
     series.active(provider).value--;
   },
-  finished({ target, error, durationMs, firstTokenMs, gatewayMs, usage }) {
+  finished({ target, error, durationMs, firstTokenMs, gatewayMs, usage, cost }) {
     const of = series.of(target);
     const byStatus = of.status(error && errorRule(error).code);
     byStatus.requests.value++;
@@ -83,6 +85,7 @@ const recording = (series: SeriesIndex): CallMetrics => ({
     of.overhead.record(seconds(gatewayMs));
     if (firstTokenMs !== undefined) of.firstToken.record(seconds(firstTokenMs));
     if (usage) countTokens(of, usage);
+    if (cost) countCost(of, cost);
     // Whoever leaves has changed their mind; nothing has failed.
     if (error && error !== 'cancelled') of.errors(error).value++;
     if (error === 'model_not_allowed') of.violations.value++;
@@ -97,6 +100,12 @@ function countTokens(of: TargetSeries, usage: Usage): void {
   if (usage.cachedInputTokens) of.tokens('cached_input').value += Number(usage.cachedInputTokens);
   if (usage.cacheWriteTokens) of.tokens('cache_write').value += Number(usage.cacheWriteTokens);
   if (usage.reasoningTokens) of.tokens('reasoning').value += Number(usage.reasoningTokens);
+}
+
+function countCost(of: TargetSeries, cost: Cost): void {
+  const { status, nanoUsd } = readCost(cost);
+  if (status === 'unpriced') of.unpriced.value++;
+  if (nanoUsd !== undefined) of.cost.value += nanoUsd / 1e9;
 }
 
 type TokenType = 'input' | 'output' | 'cached_input' | 'cache_write' | 'reasoning';
@@ -124,6 +133,11 @@ function newFamilies() {
       'llm_tokens_total',
       'Tokens. cached_input and cache_write are parts of input, reasoning is a part of output: never add them.',
     ),
+    cost: counter('llm_cost_usd_total', 'What calls cost, in US dollars. Without those that have no price.'),
+    unpriced: counter(
+      'llm_unpriced_calls_total',
+      'Calls that cost something unknown: there is no price for the model.',
+    ),
     errors: counter('llm_errors_total', 'Calls that failed, by the kind of error.'),
     active: new CounterFamily({ name: 'llm_active_requests', help: 'Calls that are with a provider now.' }, false),
     violations: counter('llm_governance_violations_total', 'Calls that governance refused.'),
@@ -149,6 +163,8 @@ class TargetSeries {
   #firstToken: Histogram | undefined;
   #overhead: Histogram | undefined;
   #violations: Counter | undefined;
+  #cost: Counter | undefined;
+  #unpriced: Counter | undefined;
 
   constructor(families: Families, provider: string, model: string) {
     this.#families = families;
@@ -163,6 +179,16 @@ class TargetSeries {
   get overhead(): Histogram {
     this.#overhead ??= this.#families.overhead.series(this.#labels);
     return this.#overhead;
+  }
+
+  get cost(): Counter {
+    this.#cost ??= this.#families.cost.series(this.#labels);
+    return this.#cost;
+  }
+
+  get unpriced(): Counter {
+    this.#unpriced ??= this.#families.unpriced.series(this.#labels);
+    return this.#unpriced;
   }
 
   get violations(): Counter {

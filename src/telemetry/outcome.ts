@@ -20,6 +20,7 @@ export function callOutcome(call: Call, endedMs: number, result: CompleteRespons
     firstTokenAtMs: call.sink ? trail.firstTokenAtMs : undefined,
     upstreamMs: trail.upstreamMs,
     usage: failed ? trail.partialUsage : result.usage,
+    cost: failed ? trail.partialCost : result.cost,
     finishReason: failed ? undefined : result.finishReason,
     error: failed ? result : undefined,
     warnings: trail.warnings.length,

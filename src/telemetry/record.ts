@@ -1,8 +1,9 @@
-import { type CallContext, FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
+import { type CallContext, type Cost, FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import type { Target } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Redact } from '../core/redact.ts';
+import { readCost } from './cost.ts';
 import type { CallLine, Log, LogLevel } from './log.ts';
 import type { CallMetrics } from './metrics.ts';
 import { isPlain, loggedError, plainText } from './plain-text.ts';
@@ -25,6 +26,8 @@ export interface CallOutcome {
   /** Time spent with providers. */
   readonly upstreamMs?: number | undefined;
   readonly usage?: Usage | undefined;
+  /** Of a call that failed: what it will have cost, by estimate. */
+  readonly cost?: Cost | undefined;
   readonly finishReason?: FinishReason | undefined;
   /** Undefined: it succeeded. */
   readonly error?: GatewayError | undefined;
@@ -47,11 +50,11 @@ export interface RecorderParts {
 export const recorder =
   ({ metrics, log, redact }: RecorderParts) =>
   (outcome: CallOutcome): void => {
-    const { target, error, usage, startedMs, endedMs, firstTokenAtMs, upstreamMs = 0 } = outcome;
+    const { target, error, usage, cost, startedMs, endedMs, firstTokenAtMs, upstreamMs = 0 } = outcome;
     const durationMs = endedMs - startedMs;
     const gatewayMs = Math.max(durationMs - upstreamMs, 0);
     const firstTokenMs = firstTokenAtMs === undefined ? undefined : firstTokenAtMs - startedMs;
-    metrics.finished({ target, error: error?.kind, durationMs, firstTokenMs, gatewayMs, usage });
+    metrics.finished({ target, error: error?.kind, durationMs, firstTokenMs, gatewayMs, usage, cost });
     const times = {
       duration_ms: toMicroseconds(durationMs),
       ttft_ms: firstTokenMs === undefined ? undefined : toMicroseconds(firstTokenMs),
@@ -62,6 +65,7 @@ export const recorder =
       ...howItEnded(outcome, redact),
       ...times,
       ...tokens(usage),
+      ...money(cost),
     });
   };
 
@@ -139,3 +143,8 @@ const tokens = (usage: Usage | undefined) => ({
   reasoning_tokens: usage && (Number(usage.reasoningTokens) || undefined),
   tokens_estimated: usage?.estimated || undefined,
 });
+
+function money(cost: Cost | undefined): Pick<CallLine, 'cost_status' | 'cost_nano_usd'> {
+  const { status, nanoUsd } = readCost(cost);
+  return { cost_status: status, cost_nano_usd: nanoUsd };
+}

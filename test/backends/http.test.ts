@@ -34,13 +34,13 @@ async function start(
     headers: { 'x-team': 'a' },
   });
   const bounds = { maxResponseBytes: 1_000_000, maxEventBytes: 100_000, ...limits };
-  const unused = { inline: async () => Promise.reject(new Error('not used')), price: () => create(CostSchema) };
+  const price = () => create(CostSchema);
   return httpBackend({
     provider,
     connections: open,
     clock: systemClock,
     redact: redactor([KEY]),
-    ...unused,
+    price,
     ...bounds,
   });
 }

@@ -1,68 +1,151 @@
 import { describe, expect, it } from 'vitest';
 import { ModelAbility, ModelLifecycle, ModelTier } from '#gen/antiphon/v1/model_pb.js';
-import { catalogueProviders, findModel, modelsOf } from '../../src/catalogue/catalogue.ts';
-import { openaiModels } from '../../src/catalogue/openai.ts';
+import { catalogue } from '../../src/catalogue/catalogue.ts';
+import type { ModelOverride } from '../../src/catalogue/override.ts';
+import { type Price, usd } from '../../src/catalogue/rates.ts';
 
-const all = catalogueProviders().flatMap((provider) => modelsOf(provider));
+const providers = [
+  { name: 'openai', kind: 'openai' },
+  { name: 'east', kind: 'openai' },
+  { name: 'local', kind: 'openai_compatible' },
+  { name: 'pretend', kind: 'mock' },
+];
 
-describe('findModel', () => {
-  it.each([
-    ['openai', 'gpt-5', 'gpt-5'],
-    ['openai', 'gpt-5-2025-08-07', 'gpt-5'],
-    ['openai', 'gpt-4.1-mini-2025-04-14', 'gpt-4.1-mini'],
-    ['openai', 'gpt-4o-2024-08-06', 'gpt-4o'],
-    ['mock', 'echo', 'echo'],
-    ['openai', 'gpt-5-2025-8-7', undefined],
-    ['openai', 'gpt-5-latest', undefined],
-    ['openai', 'gpt-99', undefined],
-    ['openai', '', undefined],
-    ['groq', 'gpt-5', undefined],
-    ['constructor', 'name', undefined],
-  ])('%s %s: %s', (provider, id, expected) => {
-    expect(findModel(provider, id)?.id).toBe(expected);
+const price: Price = { ...usd('7', '9'), tiers: [], servicePercent: {}, source: 'configuration', asOf: '' };
+
+const made = (overrides: Record<string, ModelOverride> = {}) =>
+  catalogue({ providers, overrides: new Map(Object.entries(overrides)) });
+
+const LUNA = { provider: 'openai', model: 'gpt-6-luna' };
+const EAST_LUNA = { provider: 'east', model: 'gpt-6-luna' };
+const NOVA = { provider: 'local', model: 'nova' };
+
+describe('what is built in', () => {
+  it('is found under the name of each provider of the kind', () => {
+    expect(made().find(LUNA)).toMatchObject({ provider: 'openai', id: 'gpt-6-luna', tier: ModelTier.ECONOMY });
+    expect(made().find(EAST_LUNA)).toMatchObject({ provider: 'east', id: 'gpt-6-luna' });
+    expect(made().modelsOf('east')).toHaveLength(29);
   });
 
-  it('tells what a model can do and how long it lives', () => {
-    expect(findModel('openai', 'gpt-4.1')).toEqual({
-      provider: 'openai',
-      id: 'gpt-4.1',
-      tier: undefined,
-      contextWindowTokens: 1_047_576,
-      maxOutputTokens: 32_768,
-      abilities: [ModelAbility.IMAGE_INPUT, ModelAbility.DOCUMENT_INPUT, ModelAbility.TOOLS, ModelAbility.JSON_SCHEMA],
-      lifecycle: ModelLifecycle.DEPRECATED,
-      retirementDate: '2027-01-14',
-      endpoints: ['chat', 'responses'],
-    });
+  it.each(['local', 'anthropic', 'nobody', 'constructor'])('is nothing of %s', (provider) => {
+    expect(made().find({ provider, model: 'gpt-6-luna' })).toBeUndefined();
+    expect(made().modelsOf(provider)).toEqual([]);
+    expect(made().price({ provider, model: 'gpt-6-luna' })).toBeUndefined();
+  });
+
+  it('says that the mock is free, whatever it plays', () => {
+    expect(made().price({ provider: 'pretend', model: 'gpt-6-luna' })).toMatchObject({ input: 0n, output: 0n });
+    expect(made().find({ provider: 'pretend', model: 'gpt-6-luna' })).toBeUndefined();
   });
 });
 
-describe('the facts', () => {
-  it('has every id once', () => {
-    const ids = all.map(({ provider, id }) => `${provider}/${id}`);
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(openaiModels).toHaveLength(28);
+describe('what the configuration says', () => {
+  it('replaces what it names, at that provider only', () => {
+    const known = made({ 'east/gpt-6-luna': { price, maxOutputTokens: 5 } });
+    expect(known.find(EAST_LUNA)).toMatchObject({ price, maxOutputTokens: 5, tier: ModelTier.ECONOMY });
+    expect(known.find(LUNA)?.price).not.toEqual(price);
+    expect(known.modelsOf('east')).toHaveLength(29);
   });
 
-  it.each(all.map((facts) => [`${facts.provider}/${facts.id}`, facts] as const))('%s is consistent', (_, facts) => {
-    const { lifecycle, retirementDate, contextWindowTokens = 2, maxOutputTokens = 1 } = facts;
-    expect(lifecycle === ModelLifecycle.ACTIVE).toBe(retirementDate === '');
-    expect(retirementDate).toMatch(/^(\d{4}-\d{2}-\d{2})?$/);
-    expect(maxOutputTokens).toBeLessThan(contextWindowTokens);
-    expect(new Set(facts.abilities).size).toBe(facts.abilities.length);
-    expect(facts.endpoints.length).toBeGreaterThan(0);
+  it('is that of versions, too, unless they have their own', () => {
+    const known = made({ 'openai/gpt-5': { price }, 'openai/gpt-5-2025-08-07': { maxOutputTokens: 5 } });
+    expect(known.price({ provider: 'openai', model: 'gpt-5-2026-01-01' })).toEqual(price);
+    expect(known.find({ provider: 'openai', model: 'gpt-5-2025-08-07' })).toMatchObject({
+      id: 'gpt-5-2025-08-07',
+      price,
+      maxOutputTokens: 5,
+      contextWindowTokens: 400_000,
+    });
   });
 
-  it('has one model in each tier of OpenAI, all of them active and on the chat endpoint', () => {
-    const tiered = modelsOf('openai').filter(({ tier }) => tier !== undefined);
-    expect(tiered.map(({ id, tier }) => [tier, id]).toSorted()).toEqual([
-      [ModelTier.ECONOMY, 'gpt-6-luna'],
-      [ModelTier.STANDARD, 'gpt-6.1-terra'],
-      [ModelTier.PREMIUM, 'gpt-6.1-sol'],
+  it('is that of versions, though a listing tells of them', () => {
+    const known = made({ 'openai/gpt-5': { price, maxOutputTokens: 5 }, 'openai/gpt-4o': { price } });
+    const listed = ['gpt-5-2025-08-07', 'gpt-4o-2024-05-13'].map((id) => ({ id, maxOutputTokens: 7 }));
+    known.learn('openai', listed, '2026-11-21');
+    const version = { provider: 'openai', model: 'gpt-5-2025-08-07' };
+    expect(known.find(version)).toMatchObject({ id: version.model, price, maxOutputTokens: 5 });
+    const dearer = known.find({ provider: 'openai', model: 'gpt-4o-2024-05-13' });
+    expect(dearer).toMatchObject({ price: { input: 5_000_000_000n }, maxOutputTokens: 7 });
+  });
+
+  it('leaves the tier with the model itself', () => {
+    const known = made({ 'openai/gpt-6-luna-2026-09-01': { maxOutputTokens: 5 } });
+    expect(known.find({ provider: 'openai', model: 'gpt-6-luna-2026-09-01' })?.tier).toBeUndefined();
+    expect(known.find(LUNA)?.tier).toBe(ModelTier.ECONOMY);
+  });
+
+  it('makes a model known', () => {
+    const known = made({ 'local/nova': { price, abilities: [ModelAbility.TOOLS] } });
+    expect(known.modelsOf('local')).toEqual([
+      {
+        provider: 'local',
+        id: 'nova',
+        tier: undefined,
+        abilities: [ModelAbility.TOOLS],
+        contextWindowTokens: undefined,
+        maxInputTokens: undefined,
+        maxOutputTokens: undefined,
+        lifecycle: ModelLifecycle.ACTIVE,
+        retirementDate: '',
+        successor: undefined,
+        endpoints: [],
+        price,
+      },
     ]);
-    for (const { lifecycle, endpoints } of tiered) {
-      expect(lifecycle).toBe(ModelLifecycle.ACTIVE);
-      expect(endpoints).toContain('chat');
-    }
+    expect(known.find(NOVA)).toBe(known.modelsOf('local')[0]);
+  });
+
+  it('may name ids with slashes', () => {
+    const known = made({ 'local/vendor/nova': { price } });
+    expect(known.price({ provider: 'local', model: 'vendor/nova' })).toEqual(price);
+  });
+});
+
+describe('what a listing says', () => {
+  const DAY = '2026-11-21';
+
+  it('adds to what is built in, and is beaten by the configuration', () => {
+    const known = made({ 'openai/gpt-6-sol': { maxOutputTokens: 5 } });
+    const some = { maxOutputTokens: 7, maxInputTokens: 8 };
+    known.learn('openai', [{ id: 'gpt-6-luna', ...some }, { id: 'gpt-6-sol', ...some }, { id: 'brand-new' }], DAY);
+    expect(known.find(LUNA)).toMatchObject({ ...some, tier: ModelTier.ECONOMY });
+    expect(known.find({ ...LUNA, model: 'gpt-6-sol' })).toMatchObject({ maxOutputTokens: 5, maxInputTokens: 8 });
+    expect(known.find({ ...LUNA, model: 'brand-new' })).toMatchObject({ lifecycle: ModelLifecycle.ACTIVE });
+    expect(known.modelsOf('openai')).toHaveLength(30);
+    expect(known.find(EAST_LUNA)?.maxInputTokens).toBe(922_000);
+  });
+
+  it('gives prices with where and when they were read', () => {
+    const known = made();
+    known.learn('local', [{ id: 'nova', price: { input: 1, output: 2 } }], DAY);
+    expect(known.price(NOVA)).toMatchObject({ input: 10n ** 9n, source: 'listing of local', asOf: DAY });
+  });
+
+  it('replaces what the last one said', () => {
+    const known = made();
+    known.learn('local', [{ id: 'nova' }], DAY);
+    known.learn('local', [{ id: 'vega' }], DAY);
+    expect(known.modelsOf('local').map(({ id }) => id)).toEqual(['vega']);
+    expect(known.listed(NOVA)).toBe(false);
+  });
+
+  it('tells what is listed, with a version or without', () => {
+    const known = made();
+    expect(known.listed(LUNA)).toBeUndefined();
+    known.learn('openai', [{ id: 'gpt-5-2025-08-07' }], DAY);
+    expect(known.listed({ ...LUNA, model: 'gpt-5-2025-08-07' })).toBe(true);
+    expect(known.listed({ ...LUNA, model: 'gpt-5' })).toBe(true);
+    expect(known.listed(LUNA)).toBe(false);
+    expect(known.listed(EAST_LUNA)).toBeUndefined();
+  });
+
+  it('of a provider that is not configured is ignored', () => {
+    const known = made();
+    const before = known.revision;
+    known.learn('nobody', [{ id: 'nova' }], DAY);
+    expect(known.revision).toBe(before);
+    expect(known.modelsOf('nobody')).toEqual([]);
+    known.learn('local', [], DAY);
+    expect(known.revision).not.toBe(before);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ModelLifecycle, ModelTier } from '#gen/antiphon/v1/model_pb.js';
+import { ModelAbility, ModelLifecycle, ModelTier } from '#gen/antiphon/v1/model_pb.js';
+import { catalogue } from '../../src/catalogue/catalogue.ts';
 import { directory } from '../../src/catalogue/directory.ts';
 
 const providers = [
@@ -9,7 +10,14 @@ const providers = [
 ];
 
 const with_ = (defaultModel?: string, defaultProvider?: string) =>
-  directory({ providers, defaultModel, defaultProvider, allowed: ({ provider }) => provider !== 'other' });
+  directory({
+    catalogue: catalogue({ providers }),
+    today: () => '2026-11-21',
+    providers,
+    defaultModel,
+    defaultProvider,
+    allowed: ({ provider }) => provider !== 'other',
+  });
 
 describe('resolve', () => {
   it.each([
@@ -47,8 +55,38 @@ describe('resolve', () => {
   });
 });
 
+it('says whose model it is that is not found', () => {
+  expect(() => with_().resolve('claude-3-opus')).toThrow(/"claude-3-opus".* of the provider anthropic, which is not/);
+  expect(() => with_().resolve('unheard-of')).toThrow(/"unheard-of"\. Name it/);
+});
+
+it('finds by its id alone what a listing has taught the catalogue', () => {
+  const known = catalogue({ providers });
+  const models = directory({
+    catalogue: known,
+    today: () => '2026-11-21',
+    providers,
+    defaultModel: undefined,
+    defaultProvider: undefined,
+    allowed: () => true,
+  });
+  expect(() => models.resolve('nova')).toThrow(expect.objectContaining({ kind: 'model_not_found' }));
+  known.learn('other', [{ id: 'nova' }], '2026-11-21');
+  expect(models.resolve('nova').targets).toEqual([{ provider: 'other', model: 'nova' }]);
+});
+
+it('tells what a model costs, and when it ends', () => {
+  const target = { provider: 'openai', model: 'gpt-5-2025-08-07' };
+  expect(with_().price(target)).toMatchObject({ input: 1_250_000_000n });
+  expect(with_().retirement(target)).toMatchObject({ isOver: false, date: '2026-12-11' });
+  const unknown = { provider: 'vllm', model: 'meta/llama' };
+  expect(with_().price(unknown)).toBeUndefined();
+  expect(with_().retirement(unknown)).toBeUndefined();
+});
+
 describe('list', () => {
   const models = with_().list();
+  const find = (wanted: string) => models.find(({ id }) => id === wanted);
 
   it('has the models of the catalogue and of the configuration, and whether they are allowed', () => {
     const named = models.map(({ provider, id, allowed }) => `${provider}/${id} ${allowed}`);
@@ -58,13 +96,96 @@ describe('list', () => {
     expect(new Set(named).size).toBe(named.length);
   });
 
-  it('says what is known of them', () => {
-    expect(models.find(({ id }) => id === 'gpt-6-luna')).toMatchObject({
+  it('says all that is known of them', () => {
+    expect(find('gpt-6-luna')).toEqual({
+      $typeName: 'antiphon.v1.Model',
+      id: 'gpt-6-luna',
+      provider: 'openai',
+      allowed: true,
       tier: ModelTier.ECONOMY,
-      lifecycle: ModelLifecycle.ACTIVE,
+      abilities: [ModelAbility.IMAGE_INPUT, ModelAbility.TOOLS, ModelAbility.JSON_SCHEMA, ModelAbility.REASONING],
+      contextWindowTokens: 1_050_000,
+      maxInputTokens: 922_000,
       maxOutputTokens: 128_000,
+      lifecycle: ModelLifecycle.ACTIVE,
+      retirementDate: '',
+      providerStatus: 0,
+      price: {
+        $typeName: 'antiphon.v1.ModelPrice',
+        inputNanoUsdPerMillion: 100_000_000n,
+        outputNanoUsdPerMillion: 500_000_000n,
+        cachedInputNanoUsdPerMillion: 10_000_000n,
+        cacheWriteNanoUsdPerMillion: 125_000_000n,
+        source: 'npm:@earendil-works/pi-ai@1.5.2',
+        asOf: '2026-11-10',
+        tiers: [
+          {
+            $typeName: 'antiphon.v1.ModelPriceTier',
+            aboveInputTokens: 272_000,
+            inputNanoUsdPerMillion: 200_000_000n,
+            outputNanoUsdPerMillion: 750_000_000n,
+            cachedInputNanoUsdPerMillion: 20_000_000n,
+            cacheWriteNanoUsdPerMillion: 250_000_000n,
+          },
+        ],
+      },
     });
-    expect(models.find(({ id }) => id === 'meta/llama')).toMatchObject({ tier: 0, lifecycle: 0, abilities: [] });
-    expect(models.find(({ id }) => id === 'meta/llama')?.contextWindowTokens).toBeUndefined();
+  });
+
+  it('leaves open what is not known', () => {
+    expect(find('meta/llama')).toEqual({
+      $typeName: 'antiphon.v1.Model',
+      id: 'meta/llama',
+      provider: 'vllm',
+      allowed: true,
+      tier: 0,
+      abilities: [],
+      lifecycle: 0,
+      retirementDate: '',
+      providerStatus: 0,
+    });
+  });
+
+  it('has the prices for an hour and for audio where there are any', () => {
+    const both = [
+      { name: 'anthropic', kind: 'anthropic', models: [] },
+      { name: 'google', kind: 'google', models: [] },
+    ];
+    const list = directory({
+      catalogue: catalogue({ providers: both }),
+      today: () => '2026-11-21',
+      providers: both,
+      defaultModel: undefined,
+      defaultProvider: undefined,
+      allowed: () => true,
+    }).list();
+    const price = (wanted: string) => list.find(({ id }) => id === wanted)?.price;
+    expect(price('claude-haiku-4-5')?.cacheWrite1hNanoUsdPerMillion).toBe(2_000_000_000n);
+    expect(price('gemini-2.5-flash')?.audioInputNanoUsdPerMillion).toBe(1_000_000_000n);
+    expect(price('gemini-4-carbon')).toBeUndefined();
+    expect(price('gemini-2.0-flash-exp')).toMatchObject({ inputNanoUsdPerMillion: 0n });
+  });
+
+  it('is as of today, and the same array until something has changed', () => {
+    let today = '2026-12-10';
+    const known = catalogue({ providers });
+    const now = directory({
+      catalogue: known,
+      today: () => today,
+      providers,
+      defaultModel: undefined,
+      defaultProvider: undefined,
+      allowed: () => true,
+    });
+    const lifecycle = () => now.list().find(({ id }) => id === 'gpt-5')?.lifecycle;
+    const before = now.list();
+    expect(lifecycle()).toBe(ModelLifecycle.DEPRECATED);
+    expect(now.list()).toBe(before);
+    today = '2026-12-11';
+    expect(lifecycle()).toBe(ModelLifecycle.RETIRED);
+    known.learn('vllm', [{ id: 'meta/llama', contextWindowTokens: 8_192 }], today);
+    const llama = () => now.list().find(({ id }) => id === 'meta/llama');
+    expect(llama()).toMatchObject({ listed: true, contextWindowTokens: 8_192 });
+    expect(now.list().find(({ id }) => id === 'gpt-5')).not.toHaveProperty('listed');
   });
 });

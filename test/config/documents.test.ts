@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { fileSchema } from '../../src/config/schema.ts';
 import { variableNames } from '../../src/config/variables.ts';
+import { providerKinds } from '../../src/providers/registry.ts';
 import { load } from './loading.ts';
 
 const fromTop = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -49,6 +50,9 @@ describe('config.schema.json', () => {
     ['an unknown level', { telemetry: { log_level: 'loud' } }, false],
     ['a key in the file', { providers: { a: { api_key: 'sk-literal' } } }, false],
     ['a reference to a key', { providers: { a: { api_key: '${KEY}' } } }, true],
+    ['a key in the list of keys', { providers: { a: { api_keys: [{ key: 'sk-literal' }] } } }, false],
+    ['a reference in the list of keys', { providers: { a: { api_keys: [{ key: '${KEY}', weight: 2 }] } } }, true],
+    ['an unknown kind', { providers: { a: { kind: 'antropic' } } }, false],
     ['a bad name of a provider', { providers: { A: {} } }, false],
   ])('%s: %s', (_, content, expected) => {
     expect(schema.safeParse(content).success).toBe(expected);
@@ -83,6 +87,11 @@ describe('docs/configuration.md', () => {
 
   it.each(variableNames)('has %s', (name) => {
     expect(documentation).toContain(`\`${name}\``);
+  });
+
+  it.each([...providerKinds.values()])('has the kind $kind and its address', ({ kind, baseUrl }) => {
+    const row = documentation.split('\n').find((line) => line.startsWith(`| \`${kind}\``));
+    expect(row).toContain(baseUrl === undefined ? 'none' : `| \`${baseUrl}\` |`);
   });
 
   it.each([...new Set(keysOf(z.toJSONSchema(fileSchema, { io: 'input' })))])('has the key %s', (key) => {

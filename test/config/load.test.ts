@@ -32,6 +32,8 @@ describe('the defaults', () => {
         streamTotalMs: 600_000,
         stallMs: 30_000,
       },
+      media: { fetch: true, maxBytes: 20_971_520, maxItems: 20, timeoutMs: 10_000 },
+      catalogue: { overrides: new Map(), refreshMs: undefined },
       mockEverything: false,
       mock: { seed: 0, latencyMs: 0, tokensPerSecond: 0, errorRate: 0 },
       maxResponseBytes: 33_554_432,
@@ -237,6 +239,7 @@ describe('secrets', () => {
     const file = `
 providers:
   a: { base_url: "https://x.example/\${TENANT}/\${PATH_TOKEN}", api_key: "\${KEY_A}", headers: { x-trace: "v-\${HEADER}" } }
+  b: { base_url: "https://x.example", api_keys: [{ key: "\${KEY_B}" }] }
 `;
     const env = {
       ...KEY,
@@ -244,13 +247,24 @@ providers:
       HEADER: 'hhhhhhhh',
       TENANT: 'tttttttt',
       PATH_TOKEN: 'pppppppp',
-      ANTHROPIC_API_KEY: 'nnnnnnnn',
+      GROQ_API_KEY: 'gggggggg',
+      GROQ_API_KEY_3: 'ggggggg3',
       LLM_API_KEY: 'llllllll',
+      KEY_B: 'bbbbbbbb',
       UNUSED_KEY: 'uuuuuuuu',
       ALLOWED_MODELS: '*',
     };
     expect(load(env, file).secrets.toSorted()).toEqual(
-      ['aaaaaaaa', 'hhhhhhhh', 'llllllll', 'nnnnnnnn', 'pppppppp', KEY.OPENAI_API_KEY].toSorted(),
+      [
+        'aaaaaaaa',
+        'bbbbbbbb',
+        'gggggggg',
+        'ggggggg3',
+        'hhhhhhhh',
+        'llllllll',
+        'pppppppp',
+        KEY.OPENAI_API_KEY,
+      ].toSorted(),
     );
   });
 
@@ -272,6 +286,9 @@ providers:
     'providers.p.kind',
     'providers.p.base_url',
     'providers.p.api_key',
+    'providers.p.api_keys',
+    'providers.p.folder_id',
+    'providers.p.app.title',
     'providers.p.models',
     'providers.p.headers',
     'providers.p.headers.x-token',

@@ -1,5 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what references in the file look like
 import { describe, expect, it } from 'vitest';
+import { catalogue, catalogueProviders } from '../../src/catalogue/catalogue.ts';
+import { offeredIds } from '../../src/config/models.ts';
 import { type Env, KEY, load, problemsOf, said } from './loading.ts';
 
 const LOCAL = { LLM_BASE_URL: 'http://127.0.0.1:8000/v1', LLM_PROVIDER: 'vllm' };
@@ -12,6 +14,13 @@ providers:
 
 /** OpenAI's model of each tier, the standard one first. */
 const TIERS = ['openai/gpt-6.1-terra', 'openai/gpt-6-luna', 'openai/gpt-6.1-sol'];
+
+/** Those of the other providers of the catalogue, which the mock can play too. */
+const others = catalogueProviders()
+  .filter((kind) => kind !== 'openai' && kind !== 'mock')
+  .map((kind) => ({ name: kind, kind, models: [] }));
+const known = catalogue({ providers: others });
+const OTHERS = others.flatMap((place) => offeredIds(place, known).map((id) => `${place.name}/${id}`));
 
 describe('the models', () => {
   it.each<[string, Env, string | undefined, { defaultModel: unknown; defaultProvider: unknown; allowed: string[] }]>([
@@ -96,7 +105,7 @@ describe('the models', () => {
       'the mock for everything, without a key',
       { USE_MOCK_LLM: 'true' },
       undefined,
-      { defaultModel: 'mock/echo', defaultProvider: 'mock', allowed: ['mock/*', ...TIERS] },
+      { defaultModel: 'mock/echo', defaultProvider: 'mock', allowed: ['mock/*', ...TIERS, ...OTHERS] },
     ],
     [
       'the mock in the place of a provider without a key',
@@ -105,13 +114,28 @@ describe('the models', () => {
       {
         defaultModel: 'openai/gpt-5',
         defaultProvider: 'openai',
-        allowed: [...TIERS, 'mock/*', 'openai/gpt-5'],
+        allowed: [...TIERS, 'mock/*', ...OTHERS, 'openai/gpt-5'],
       },
     ],
   ])('%s', (_, env, file, expected) => {
     const { defaultModel, defaultProvider, allowedModels: allowed } = load(env, file);
     expect({ defaultModel, defaultProvider, allowed }).toEqual(expected);
   });
+});
+
+it('takes the tiers of the catalogue as the file has them', () => {
+  const file = `
+catalogue:
+  models:
+    groq/llama-big: { tier: standard }
+    groq/llama-small: { tier: economy }
+    openai/gpt-5: { tier: premium, retirement_date: 2027-05-05 }
+`;
+  const { allowedModels, defaultModel } = load({ GROQ_API_KEY: 'k', ...KEY, LLM_PROVIDER: 'groq' }, file);
+  expect(defaultModel).toBe('groq/llama-big');
+  expect(allowedModels.toSorted()).toEqual(['groq/llama-big', 'groq/llama-small', 'openai/gpt-5', ...TIERS].toSorted());
+  const { notices } = load({ ...KEY, ALLOWED_MODELS: '*', LLM_DEFAULT_MODEL: 'gpt-5' }, file);
+  expect(notices.join()).toContain('2027-05-05');
 });
 
 describe('a default model', () => {
@@ -137,7 +161,7 @@ describe('a default model', () => {
 
   it.each<[Env, string]>([
     [{ LLM_DEFAULT_MODEL: 'openai/gpt-5' }, 'LLM_DEFAULT_MODEL is a model of a provider that is not on'],
-    [{ ...KEY, LLM_DEFAULT_MODEL: 'google/gemini' }, 'LLM_DEFAULT_MODEL is a model of a provider that is not on'],
+    [{ ...KEY, LLM_DEFAULT_MODEL: 'mistral/small' }, 'LLM_DEFAULT_MODEL is a model of a provider that is not on'],
     [{ ...KEY, LLM_DEFAULT_MODEL: 'openai/' }, 'LLM_DEFAULT_MODEL has no id after the provider'],
     [{ ...KEY, LLM_DEFAULT_MODEL: 'a b' }, 'LLM_DEFAULT_MODEL is not a model id'],
     [{ ...KEY, LLM_DEFAULT_MODEL: 'gpt-*' }, 'LLM_DEFAULT_MODEL is not a model id'],
@@ -186,6 +210,15 @@ describe('what the start says', () => {
       ],
     ],
     [
+      'several providers none of whose models is known',
+      { ...KEY, GROQ_API_KEY: 'k1', XAI_API_KEY: 'k2', ...LOCAL, LLM_PROVIDER: 'mine' },
+      [
+        'ALLOWED_MODELS is not set, so these may be called: openai/gpt-6.1-terra, openai/gpt-6-luna, openai/gpt-6.1-sol.',
+        'No model of mine, groq and xai may be called, since none is known: list them in ALLOWED_MODELS.',
+        'There is no default model, so every call must name one: set LLM_DEFAULT_MODEL.',
+      ],
+    ],
+    [
       'the mock for everything',
       { USE_MOCK_LLM: 'yes', ALLOWED_MODELS: '*', LLM_DEFAULT_MODEL: 'mock/echo' },
       ['USE_MOCK_LLM is true: the mock answers for every model, and none is called.'],
@@ -196,9 +229,8 @@ describe('what the start says', () => {
 
   const whole = { ...KEY, ALLOWED_MODELS: '*', LLM_DEFAULT_MODEL: 'gpt-6-luna' };
   it.each<[Env, string]>([
-    [{ ANTHROPIC_API_KEY: 'x' }, 'ANTHROPIC_API_KEY is set and not used: this version has no such provider yet.'],
-    [{ GOOGLE_API_KEY: 'x' }, 'GOOGLE_API_KEY is set and not used: this version has no such provider yet.'],
-    [{ OPENROUTER_BASE_URL: 'x' }, 'OPENROUTER_BASE_URL is set and not used: this version has no such provider yet.'],
+    [{ GROQ_BASE_URL: 'https://x.example' }, 'The provider groq is off: GROQ_API_KEY is not set.'],
+    [{ AZURE_API_KEY: 'x' }, 'The provider azure is off: AZURE_BASE_URL is not set.'],
     [{ LLM_MAX_RETRIES: '3' }, 'LLM_MAX_RETRIES is set and not used: retries come with a later version.'],
     [{ LLM_API_KEY: 'x' }, 'LLM_API_KEY is set and not used: set LLM_PROVIDER or LLM_BASE_URL to say whose key it is.'],
     [{ ANTIPHON_GRCP_PORT: '1' }, 'ANTIPHON_GRCP_PORT is set and not known: did you mean ANTIPHON_GRPC_PORT?'],
@@ -215,9 +247,14 @@ describe('what the start says', () => {
     expect(load({ ...whole, ...env }).notices).toEqual([]);
   });
 
+  it('says that the file knows models of a provider that is not on', () => {
+    const file = 'catalogue: { models: { groq/a: {}, groq/b: {}, openai/c: {} } }';
+    expect(load(whole, file).notices).toEqual(['catalogue.models has models of groq, which is not on.']);
+  });
+
   it('is nothing about a key that the file uses', () => {
-    const file = 'providers: { openrouter: { base_url: "https://x.example", api_key: "${OPENROUTER_API_KEY}" } }';
-    expect(load({ ...whole, OPENROUTER_API_KEY: 'k' }, file).notices).toEqual([]);
+    const file = 'providers: { groq: { base_url: "https://x.example", api_key: "${GROQ_API_KEY}" } }';
+    expect(load({ ...whole, GROQ_API_KEY: 'k' }, file).notices).toEqual([]);
   });
 
   it('says that the mock of the file stays off', () => {

@@ -39,7 +39,7 @@ describe('which providers are on', () => {
     [
       'a server with a name and key',
       { LLM_PROVIDER: 'groq', LLM_BASE_URL: LOCAL, LLM_API_KEY: 'k2' },
-      [['groq', 'openai_compatible', LOCAL, 'k2']],
+      [['groq', 'groq', LOCAL, 'k2']],
     ],
     [
       'a server and OpenAI',
@@ -83,7 +83,7 @@ providers:
 `;
     const env = { ...KEY, GROQ: 'k3', MY_GROQ_BASE_URL: 'https://proxy.example/v1' };
     expect(summary(env, file)).toEqual([
-      ['vllm', 'openai_compatible', 'http://localhost:8000/v1', undefined],
+      ['vllm', 'vllm', 'http://localhost:8000/v1', undefined],
       ['my-groq', 'openai_compatible', 'https://proxy.example/v1', 'k3'],
       ['openai', 'openai', OPENAI, KEY.OPENAI_API_KEY],
       ['mock', 'mock', undefined, undefined],
@@ -125,16 +125,23 @@ providers:
       headers: { 'x-team': 'a b', 'x-api-key': 'Token k9' },
       models: ['a', 'b'],
       maxConnections: 3,
-      compat: {
-        maxTokensField: 'max_completion_tokens',
-        developerRole: false,
-        streamUsage: false,
-        jsonSchema: true,
-        reasoningEffort: true,
-        replayReasoning: false,
-      },
+      compat: { maxTokensField: 'max_completion_tokens', streamUsage: false, jsonSchema: true },
     });
   });
+});
+
+it('gives kinds their special settings', () => {
+  const file = `
+providers:
+  ours: { kind: yandex_ai_studio, api_key: "\${K}", folder_id: "\${F}", api: native, data_logging: true }
+  openrouter: { api_key: "\${K}", app: { url: "https://app.example", title: Our App } }
+`;
+  const env = { K: 'k', F: 'b1g', YANDEX_FOLDER_ID: 'b1gother', YANDEX_API_KEY: 'k2' };
+  expect(on(env, file)).toMatchObject([
+    { name: 'ours', folderId: 'b1g', api: 'native', dataLogging: true, app: undefined, compat: undefined },
+    { name: 'openrouter', app: { url: 'https://app.example', title: 'Our App' }, folderId: undefined },
+    { name: 'yandex_ai_studio', folderId: 'b1gother', api: undefined, dataLogging: undefined },
+  ]);
 });
 
 describe('problems with providers', () => {
@@ -181,7 +188,28 @@ describe('problems with providers', () => {
     ['providers: { "a/b": {} }', 'providers."a/b" is not a possible name of a provider'],
     ['providers:\n  __proto__: { base_url: "https://x" }', 'providers.__proto__ is not a possible name'],
     ['providers: { openai: { kind: openai_compatible } }', 'providers.openai.kind does not suit the name "openai"'],
+    ['providers: { groq: { kind: openai_compatible } }', 'providers.groq.kind does not suit the name "groq"'],
     ['providers: { openai: { compat: {} } }', 'providers.openai.compat has no effect here'],
+    ['providers: { groq: { folder_id: x } }', 'providers.groq.folder_id has no effect here'],
+    ['providers: { groq: { app: { title: x } } }', 'providers.groq.app has no effect here'],
+    ['providers: { groq: { data_logging: false } }', 'providers.groq.data_logging has no effect here'],
+    ['providers: { groq: { api: native } }', 'providers.groq.api has no effect here'],
+    ['providers: { openai: { api: native } }', 'providers.openai.api is no interface of this kind'],
+    ['providers: { ours: { kind: yandex_ai_studio, api_key: "${K}" } }', 'providers.ours.folder_id is missing'],
+    [
+      'providers: { ours: { kind: yandex_ai_studio, folder_id: "a b" } }',
+      'providers.ours.folder_id is not the id of a folder',
+    ],
+    [
+      'providers: { openrouter: { app: { url: example.com } } }',
+      'providers.openrouter.app.url is not an http or https address',
+    ],
+    [
+      'providers: { openrouter: { app: { title: " x" } } }',
+      'providers.openrouter.app.title is not a possible name of an application',
+    ],
+    ['providers: { azure: { api_key: "${K}" } }', 'providers.azure.base_url is missing'],
+    ['providers: { mock: { api_keys: [{ key: "${K}" }] } }', 'providers.mock.api_keys has no effect here'],
     ['providers: { mock: { base_url: "https://x", headers: { a: b } } }', 'providers.mock.base_url has no effect here'],
     ['providers: { mock: { headers: { a: b } } }', 'providers.mock.headers has no effect here'],
     ['providers: { mock: { api_key: "${K}" } }', 'providers.mock.api_key has no effect here'],
@@ -193,11 +221,9 @@ describe('problems with providers', () => {
 
   it.each([
     [{ LLM_PROVIDER: 'opnai' }, 'LLM_PROVIDER', 'Did you mean "openai"?'],
-    [
-      { LLM_PROVIDER: 'anthropic' },
-      'LLM_PROVIDER',
-      'This version has no such provider yet; give its address as LLM_BASE_URL.',
-    ],
+    [{ LLM_PROVIDER: 'groq' }, 'LLM_PROVIDER', 'Set GROQ_API_KEY, or name another.'],
+    [{ LLM_PROVIDER: 'azure', AZURE_API_KEY: 'k' }, 'LLM_PROVIDER', 'Set AZURE_BASE_URL, or name another.'],
+    [{ LLM_PROVIDER: 'far-away', LLM_API_KEY: 'k' }, 'LLM_PROVIDER', 'Set LLM_BASE_URL, or name another.'],
     [{ LLM_PROVIDER: 'openai' }, 'LLM_PROVIDER', 'Set OPENAI_API_KEY, or name another.'],
     [{ LLM_PROVIDER: 'far-away' }, 'LLM_PROVIDER', 'Set LLM_BASE_URL to its address, or list it in the file.'],
     [

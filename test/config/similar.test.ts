@@ -13,6 +13,8 @@ describe('similar', () => {
     ['header', 'headers'],
     ['model', 'models'],
     ['kimd', 'kind'],
+    ['base', 'base_url'],
+    ['ba', undefined],
     ['port', undefined],
     ['url', undefined],
     ['', undefined],

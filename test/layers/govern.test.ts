@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { WarningCode } from '#gen/antiphon/v1/completion_pb.js';
+import type { Retirement } from '../../src/catalogue/retirement.ts';
 import type { Call, Target } from '../../src/core/call.ts';
 import { govern } from '../../src/layers/govern.ts';
 import { route } from '../../src/layers/route.ts';
@@ -6,12 +8,21 @@ import { helloRequest, helloResponse, testCall } from '../support/calls.ts';
 
 const a: Target = { provider: 'a', model: 'm' };
 const b: Target = { provider: 'b', model: 'm' };
-const layer = (allowed: readonly Target[]) =>
-  govern({ resolve: () => ({ targets: [a, b], reason: 'by name' }), allowed: (target) => allowed.includes(target) });
 
-async function targetsOf(allowed: readonly Target[], call: Call = testCall()): Promise<readonly Target[]> {
+type Retirements = ReadonlyMap<Target, Retirement>;
+const layer = (allowed: readonly Target[], retirements: Retirements = new Map()) =>
+  govern({
+    resolve: () => ({ targets: [a, b], reason: 'by name' }),
+    allowed: (target) => allowed.includes(target),
+    retirement: (target) => retirements.get(target),
+  });
+
+async function targetsOf(allowed: readonly Target[], call = testCall(), retirements?: Retirements) {
   let targets: readonly Target[] = [];
-  await layer(allowed)(async (inner) => {
+  await layer(
+    allowed,
+    retirements,
+  )(async (inner) => {
     targets = inner.targets;
     return helloResponse();
   })(call);
@@ -28,6 +39,26 @@ describe('govern', () => {
     const call = testCall();
     await targetsOf([b], call);
     expect(call.trail).toMatchObject({ target: b, selectionReason: 'by name' });
+  });
+
+  const date = '2027-01-14';
+  it.each<[Retirement, string]>([
+    [{ isOver: false, date, successor: 'n' }, `The model b/m will be no longer served from ${date} on. Choose b/n.`],
+    [
+      { isOver: true, date, successor: undefined },
+      `The model b/m is no longer served from ${date} on. Choose a newer one.`,
+    ],
+    [{ isOver: true, date: '', successor: 'n' }, 'The model b/m is no longer served. Choose b/n.'],
+  ])('warns of the end of a model: %j', async (retirement, message) => {
+    const call = testCall();
+    await targetsOf([b], call, new Map([[b, retirement]]));
+    expect(call.trail.warnings).toMatchObject([{ code: WarningCode.MODEL_RETIREMENT, field: 'model', message }]);
+  });
+
+  it('does not warn of a model that the call does not go to', async () => {
+    const call = testCall();
+    await targetsOf([a, b], call, new Map([[b, { isOver: true, date, successor: undefined }]]));
+    expect(call.trail.warnings).toEqual([]);
   });
 
   it('refuses a model that is not allowed, and lets nothing below see the call', async () => {

@@ -9,11 +9,15 @@ const flags: CompatFlags = {
   developerRole: false,
   streamUsage: false,
   jsonSchema: false,
+  jsonObject: true,
   reasoningEffort: false,
   replayReasoning: false,
 };
 
 const ids = { callId: 'c', traceId: 't', sessionId: '', sourceAgent: '' };
+
+/** What asks for the schema where the server takes none. */
+const WORDS = { role: 'system', content: expect.stringContaining('JSON Schema') };
 
 const make = (name: string, compat: Partial<CompatFlags> = {}) =>
   openaiCompatible.create({
@@ -26,8 +30,6 @@ const make = (name: string, compat: Partial<CompatFlags> = {}) =>
 it.each([
   ['groq', 'groq'],
   ['deepseek', 'deepseek'],
-  ['mistral', 'mistral_ai'],
-  ['xai', 'x_ai'],
   ['perplexity', 'perplexity'],
   ['azure_openai', 'azure.ai.openai'],
   ['our-vllm', 'our-vllm'],
@@ -55,37 +57,38 @@ describe('each flag changes what is sent', () => {
     reasoning: { amount: { case: 'effort', value: ReasoningEffort.MINIMAL } },
     responseFormat: { format: { case: 'jsonSchema', value: { name: 'n', schema: '{}' } } },
   });
-  const send = (compat: Partial<CompatFlags>) =>
-    make('x', compat).dialect(request, 'm').toWire(request, { provider: 'x', model: 'm' }, true).body;
+  const wired = (compat: Partial<CompatFlags>) =>
+    make('x', compat).dialect(request, 'm').toWire(request, { provider: 'x', model: 'm' }, true);
+  const send = (compat: Partial<CompatFlags>) => wired(compat).body;
   const plain = send({});
 
   it.each<[Partial<CompatFlags>, object]>([
     [{}, { max_tokens: 5, stream: true, response_format: { type: 'json_object' } }],
     [{ maxTokensField: 'max_completion_tokens' }, { max_completion_tokens: 5 }],
     [{ streamUsage: true }, { stream_options: { include_usage: true } }],
+    [{ jsonObject: false }, { stream: true }],
     [{ jsonSchema: true }, { response_format: { type: 'json_schema', json_schema: { name: 'n', schema: {} } } }],
     [{ reasoningEffort: true }, { reasoning_effort: 'minimal' }],
     [
       { developerRole: true },
       {
-        messages: [
-          { role: 'developer', content: 'a' },
-          { role: 'assistant', content: 'c' },
-        ],
+        messages: [{ role: 'developer', content: 'a' }, WORDS, { role: 'assistant', content: 'c' }],
       },
     ],
     [
       { replayReasoning: true },
       {
-        messages: [
-          { role: 'system', content: 'a' },
-          { content: 'c', reasoning_content: 'b' },
-        ],
+        messages: [{ role: 'system', content: 'a' }, WORDS, { content: 'c', reasoning_content: 'b' }],
       },
     ],
   ])('%j', (compat, expected) => {
     const body = send(compat);
     expect(body).toMatchObject(expected);
     if (Object.keys(compat).length > 0) expect(body).not.toEqual(plain);
+  });
+
+  it('json_schema also says who holds the answer against the schema', () => {
+    expect(wired({}).unenforced).toEqual({});
+    expect(wired({ jsonSchema: true }).unenforced).toBeUndefined();
   });
 });

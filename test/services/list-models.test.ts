@@ -1,6 +1,7 @@
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
 import {
   type ListModelsRequest,
   ListModelsRequestSchema,
@@ -9,7 +10,7 @@ import {
   ModelSchema,
   ModelTier,
 } from '#gen/antiphon/v1/model_pb.js';
-import { inOrder, listModels } from '../../src/services/list-models.ts';
+import { inOrder, listModels, liveModels } from '../../src/services/list-models.ts';
 
 const { TOOLS, REASONING, IMAGE_INPUT } = ModelAbility;
 
@@ -173,5 +174,49 @@ describe('inOrder', () => {
     const given = [...few].reverse();
     inOrder(given);
     expect(given).toEqual([...few].reverse());
+  });
+});
+
+describe('liveModels', () => {
+  it('has the models in order with the state of their providers, as it is now', () => {
+    let status = HealthStatus.SERVING;
+    const live = liveModels(
+      () => [...few].reverse(),
+      () => [
+        { provider: 'a', status },
+        { provider: 'gone', status },
+      ],
+    );
+    const states = () => live().map(({ provider, providerStatus }) => [provider, providerStatus]);
+    expect(idsOf(live())).toEqual(idsOf(few));
+    expect(states()).toEqual([
+      ['a', HealthStatus.SERVING],
+      ['a', HealthStatus.SERVING],
+      ['ab', HealthStatus.UNSPECIFIED],
+      ['b', HealthStatus.UNSPECIFIED],
+    ]);
+    status = HealthStatus.DEGRADED;
+    expect(states()[0]).toEqual(['a', HealthStatus.DEGRADED]);
+    expect(few[0]?.providerStatus).toBe(HealthStatus.UNSPECIFIED);
+  });
+
+  it('follows the list', () => {
+    let list = few;
+    const live = liveModels(
+      () => list,
+      () => [],
+    );
+    expect(live()).toHaveLength(4);
+    list = few.slice(1);
+    expect(live()).toHaveLength(3);
+  });
+
+  it('gives messages that can be sent', () => {
+    const [first] = liveModels(
+      () => few,
+      () => [{ provider: 'a', status: HealthStatus.SERVING }],
+    )();
+    const sent = toBinary(ModelSchema, first ?? create(ModelSchema));
+    expect(fromBinary(ModelSchema, sent)).toMatchObject({ id: 'one', providerStatus: HealthStatus.SERVING });
   });
 });

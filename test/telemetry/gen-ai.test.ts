@@ -4,6 +4,8 @@ import {
   CallContextSchema,
   CompleteRequestSchema,
   CompleteResponseSchema,
+  CostSchema,
+  CostStatus,
   FinishReason,
   ReasoningEffort,
   Role,
@@ -90,6 +92,13 @@ describe('what is asked', () => {
     expect(requestAttributes(asked(request))[name]).toBe(value);
   });
 
+  it('has what a try that broke off will have cost', () => {
+    const partialCost = create(CostSchema, { status: CostStatus.PRICED, totalNanoUsd: 9n });
+    const call = asked({}, TARGET);
+    const attributes = requestAttributes({ ...call, trail: { ...call.trail, partialCost } });
+    expect(attributes['antiphon.cost.partial_nano_usd']).toBe(9);
+  });
+
   it('is of the configured provider, unless the conventions name it otherwise', () => {
     expect(requestAttributes(asked({}, TARGET))['gen_ai.provider.name']).toBe('my-openai');
   });
@@ -115,6 +124,7 @@ describe('what is answered', () => {
         reasoningTokens: 10n,
         estimated: true,
       },
+      cost: { status: CostStatus.PRICED, totalNanoUsd: 123_456n },
     });
     const attributes = given(responseAttributes(response, 250));
     expect(attributes).toEqual({
@@ -128,6 +138,8 @@ describe('what is answered', () => {
       'gen_ai.usage.cache_write.input_tokens': 20,
       'gen_ai.usage.reasoning.output_tokens': 10,
       'antiphon.usage.estimated': true,
+      'antiphon.cost.status': 'priced',
+      'antiphon.cost.nano_usd': 123_456,
     });
     expect(JSON.stringify(attributes)).not.toContain('the answer');
   });

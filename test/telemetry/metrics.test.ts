@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
-import { UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
+import { CostSchema, CostStatus, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../src/core/call.ts';
 import { errorKinds } from '../../src/core/errors.ts';
 import { type CallMeasure, callMetrics } from '../../src/telemetry/metrics.ts';
@@ -70,6 +70,8 @@ describe('a scrape', () => {
       'llm_time_to_first_token_seconds histogram',
       'llm_gateway_overhead_seconds histogram',
       'llm_tokens_total counter',
+      'llm_cost_usd_total counter',
+      'llm_unpriced_calls_total counter',
       'llm_errors_total counter',
       'llm_active_requests gauge',
       'llm_governance_violations_total counter',
@@ -96,6 +98,21 @@ describe('a scrape', () => {
     );
     expect(tokens).toEqual([100, 50, 30, 20, 10]);
     expect([...samples.keys()].filter((name) => name.startsWith('llm_errors'))).toEqual([]);
+  });
+
+  it('says what calls cost, and how many have no price', async () => {
+    const telemetry = await start();
+    const cost = (status: CostStatus, totalNanoUsd = 0n) => create(CostSchema, { status, totalNanoUsd });
+    telemetry.metrics.finished(measure({ cost: cost(CostStatus.PRICED, 1_250_000_000n) }));
+    telemetry.metrics.finished(measure({ cost: cost(CostStatus.REPORTED, 250_000_000n), error: 'cancelled' }));
+    telemetry.metrics.finished(measure({ cost: cost(CostStatus.UNPRICED) }));
+    telemetry.metrics.finished(measure({ target: NOVA, cost: cost(CostStatus.UNPRICED) }));
+    telemetry.metrics.finished(measure({ target: NOVA, error: 'upstream_error' }));
+    const samples = await scrape(telemetry);
+    expect(samples.get(`llm_cost_usd_total{${OF}}`)).toBe(1.5);
+    expect(samples.get(`llm_unpriced_calls_total{${OF}}`)).toBe(1);
+    expect(samples.get('llm_unpriced_calls_total{provider="local",model="nova"}')).toBe(1);
+    expect(samples.has('llm_cost_usd_total{provider="local",model="nova"}')).toBe(false);
   });
 
   it('says why a call failed', async () => {

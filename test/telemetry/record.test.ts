@@ -5,6 +5,8 @@ import {
   CallContextSchema,
   CompleteRequestSchema,
   CompleteResponseSchema,
+  CostSchema,
+  CostStatus,
   FinishReason,
   UsageSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
@@ -58,6 +60,13 @@ const usage = create(UsageSchema, {
   estimated: true,
 });
 
+const cost = create(CostSchema, {
+  status: CostStatus.PRICED,
+  totalNanoUsd: 123_456n,
+  inputNanoUsd: 23_456n,
+  outputNanoUsd: 100_000n,
+});
+
 const failed = (kind: ErrorKind, facts?: ErrorFacts) => outcome({ error: new GatewayError(kind, 'It failed.', facts) });
 
 describe('the line of a call', () => {
@@ -84,7 +93,7 @@ describe('the line of a call', () => {
   it('has every field there may be', () => {
     const { record, parsed } = recording();
     const context = create(CallContextSchema, { traceId: 'req-42', sourceAgent: 'planner', sessionId: 's-1' });
-    const rest = { firstTokenAtMs: 1030, upstreamMs: 499, usage, finishReason: FinishReason.TOOL_CALLS };
+    const rest = { firstTokenAtMs: 1030, upstreamMs: 499, usage, cost, finishReason: FinishReason.TOOL_CALLS };
     record(outcome({ context, ...rest, warnings: 2, attempts: 3, requestType: 'summary', labels: { team: 'search' } }));
     expect(parsed()[0]).toMatchObject({
       trace_id: 'req-42',
@@ -101,9 +110,18 @@ describe('the line of a call', () => {
       cache_write_tokens: 20,
       reasoning_tokens: 10,
       tokens_estimated: true,
+      cost_status: 'priced',
+      cost_nano_usd: 123_456,
       warnings: 2,
       attempts: 3,
     });
+  });
+
+  it('without a price says so, and names no amount', () => {
+    const { record, parsed } = recording();
+    record(outcome({ cost: create(CostSchema, { status: CostStatus.UNPRICED }) }));
+    expect(parsed()[0]).toMatchObject({ cost_status: 'unpriced' });
+    expect(parsed()[0]).not.toHaveProperty('cost_nano_usd');
   });
 
   it('that failed says why, and what the provider calls it', () => {
@@ -229,11 +247,11 @@ describe('no secret and no words of others', () => {
   });
 });
 
-it('the metrics get the same times', () => {
+it('the metrics get the same times and cost', () => {
   const { record, measures } = recording();
-  record(outcome({ endedMs: 1500, firstTokenAtMs: 1030, upstreamMs: 600, usage }));
+  record(outcome({ endedMs: 1500, firstTokenAtMs: 1030, upstreamMs: 600, usage, cost }));
   expect(measures).toEqual([
-    { target: TARGET, error: undefined, durationMs: 500, firstTokenMs: 30, gatewayMs: 0, usage },
+    { target: TARGET, error: undefined, durationMs: 500, firstTokenMs: 30, gatewayMs: 0, usage, cost },
   ]);
 });
 
@@ -262,7 +280,7 @@ describe('the outcome of a completion', () => {
     const trail = { ...newTrail(), target: TARGET, upstreamMs: 7, firstTokenAtMs: 1010 };
     trail.attempts.push(create(AttemptSchema));
     trail.warnings.push(mocked());
-    const response = create(CompleteResponseSchema, { usage, finishReason: FinishReason.STOP });
+    const response = create(CompleteResponseSchema, { usage, cost, finishReason: FinishReason.STOP });
     expect(callOutcome(call({ trail, sink }), 1500, response)).toEqual({
       callId: 'call-1',
       context: create(CallContextSchema, { traceId: 't' }),
@@ -274,6 +292,7 @@ describe('the outcome of a completion', () => {
       firstTokenAtMs: 1010,
       upstreamMs: 7,
       usage,
+      cost,
       finishReason: FinishReason.STOP,
       error: undefined,
       warnings: 1,
@@ -288,9 +307,9 @@ describe('the outcome of a completion', () => {
   });
 
   it('that failed', () => {
-    const trail = { ...newTrail(), partialUsage: usage };
+    const trail = { ...newTrail(), partialUsage: usage, partialCost: cost };
     const error = new GatewayError('model_not_allowed', 'No.', { target: TARGET });
-    const expected = { error, usage, finishReason: undefined, target: TARGET };
+    const expected = { error, usage, cost, finishReason: undefined, target: TARGET };
     expect(callOutcome(call({ trail }), 1500, error)).toMatchObject(expected);
     const other = { provider: 'local', model: 'nova' };
     expect(callOutcome(call({ trail: { ...trail, target: other } }), 1500, error).target).toBe(other);

@@ -1,3 +1,4 @@
+import type { TcpNetConnectOpts } from 'node:net';
 import { Client, type Dispatcher, Pool } from 'undici';
 
 /** What an exchange is told besides undici's events. */
@@ -11,6 +12,8 @@ export interface ConnectionOptions {
   readonly connectMs: number;
   /** Largest block of response headers. */
   readonly maxHeaderBytes?: number;
+  /** What finds the addresses of a host, and what breaks off a connection that is only being made. */
+  readonly sockets?: Pick<TcpNetConnectOpts, 'lookup' | 'signal'>;
 }
 
 /** A connection that tells each request whether it is the first on it. */
@@ -45,7 +48,7 @@ export interface Connections {
  * off: it brings no throughput here, and one connection would be one failure domain. Idle connections are dropped
  * after 4 s, before a provider drops them.
  */
-const clientOptions = ({ connectMs, maxHeaderBytes }: ConnectionOptions) => ({
+const clientOptions = ({ connectMs, maxHeaderBytes, sockets }: ConnectionOptions) => ({
   pipelining: 1,
   allowH2: false,
   headersTimeout: 0,
@@ -54,7 +57,7 @@ const clientOptions = ({ connectMs, maxHeaderBytes }: ConnectionOptions) => ({
   keepAliveTimeoutThreshold: 2_000,
   maxHeaderSize: maxHeaderBytes ?? 16_384,
   // A second more than ours: it only clears away sockets whose callers have left.
-  connect: { minVersion: 'TLSv1.2' as const, timeout: connectMs + 1_000, allowH2: false },
+  connect: { minVersion: 'TLSv1.2' as const, timeout: connectMs + 1_000, allowH2: false, ...sockets },
 });
 
 export function connections(origin: string, options: ConnectionOptions): Connections {

@@ -5,9 +5,12 @@ import type { Connections, ReuseAware } from './connections.ts';
 import { isReset, transportError } from './transport-error.ts';
 
 export interface HttpRequest {
+  /** Default: POST. */
+  readonly method?: 'GET' | 'POST';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** Undefined: none, as a GET has it. */
+  readonly body?: string;
 }
 
 /** Takes an answer as it comes. Throwing from any of these ends the exchange with that error. */
@@ -22,6 +25,10 @@ export interface Receiver {
   readonly done: boolean;
 }
 
+/** Whether an answer is compressed, although `identity` was asked for. Nothing here inflates anything. */
+export const isCompressed = (headers: Readonly<Record<string, string>>): boolean =>
+  !['', 'identity'].includes((headers['content-encoding'] ?? '').toLowerCase());
+
 /** How long a provider may take to close an answer that is over; a connection that does not is not used again. */
 const LINGER_MS = 1_000;
 
@@ -35,7 +42,7 @@ const LINGER_MS = 1_000;
  * is closed at once and it rejects with the signal's reason.
  */
 export async function exchange(
-  via: Connections,
+  via: Pick<Connections, 'dispatch' | 'dispatchFresh'>,
   request: HttpRequest,
   signal: AbortSignal,
   receiver: Receiver,

@@ -1,23 +1,12 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ReasoningText, ToolCall } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
-import { dropped } from '../../core/warnings.ts';
+import { adjusted, dropped } from '../../core/warnings.ts';
 import { invalid } from '../grammar/invalid.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 import { isFrom, STATE_NOT_SENT } from '../grammar/provider-state.ts';
-import type { Warnings } from '../grammar/warnings.ts';
 import { textPart, wireContent } from './content.ts';
 import { type ChatState, readState, replayDetails } from './provider-state.ts';
-import type { OpenAiChatQuirks } from './quirks.ts';
-
-/** What the wire's form of a conversation depends on, besides the conversation. */
-export interface Setting {
-  readonly target: Target;
-  readonly quirks: OpenAiChatQuirks;
-  readonly warnings: Warnings;
-  /** A tool call's id as the wire takes it. */
-  readonly wireId: (id: string) => string;
-}
+import type { Setting } from './setting.ts';
 
 /** One earlier answer of the model; undefined if nothing of it can be sent. */
 export function assistantMessage(parts: readonly PlacedPart[], setting: Setting): JsonObject | undefined {
@@ -38,7 +27,7 @@ class EarlierAnswer {
   }
 
   add({ part, whole: { providerState }, path }: PlacedPart): void {
-    const { target, warnings } = this.#setting;
+    const { target, warnings, cacheMarks } = this.#setting;
     const state = readState(providerState, target);
     if (part.case === 'reasoning') {
       const foreign = providerState !== undefined && !isFrom(providerState, target);
@@ -46,8 +35,8 @@ class EarlierAnswer {
         warnings.add(dropped(path, 'Earlier reasoning was not sent: the model does not take it back.'));
       return;
     }
-    if (part.case === 'text') this.#content.push(textPart(part.value));
-    else if (part.case === 'refusal') this.#content.push({ type: 'refusal', refusal: part.value.toWellFormed() });
+    if (part.case === 'text') this.#content.push(textPart(part.value, cacheMarks.get(path)));
+    else if (part.case === 'refusal') this.#content.push(this.#refusal(part.value, path));
     else if (part.case === 'toolCall') this.#addToolCall(part.value, state);
     else throw invalid(path, 'is not a part that an assistant message may have');
     const used = part.case === 'toolCall' && state?.extraContent !== undefined;
@@ -67,6 +56,13 @@ class EarlierAnswer {
       ...(this.#details.length > 0 ? { reasoning_details: this.#details } : {}),
       ...(calls ? { tool_calls: this.#toolCalls } : {}),
     };
+  }
+
+  #refusal(words: string, path: string): JsonObject {
+    const { quirks, warnings } = this.#setting;
+    if (!quirks.refusalsAsText) return { type: 'refusal', refusal: words.toWellFormed() };
+    warnings.add(adjusted(path, 'A refusal was sent as text: the provider knows no other form.'));
+    return textPart(words);
   }
 
   /** Whether the provider wants it back. */

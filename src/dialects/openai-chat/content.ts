@@ -3,35 +3,43 @@ import type { Media } from '#gen/antiphon/v1/completion_pb.js';
 import { invalid } from '../grammar/invalid.ts';
 import { bareType, base64, dataUrl, lacks } from '../grammar/media.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
+import type { OpenAiChatQuirks } from './quirks.ts';
+import type { Setting } from './setting.ts';
 
-export const textPart = (text: string): JsonObject => ({ type: 'text', text: text.toWellFormed() });
+/** Text. `mark` is its `cache_control`. */
+export const textPart = (text: string, mark?: JsonObject): JsonObject => ({
+  type: 'text',
+  text: text.toWellFormed(),
+  ...(mark ? { cache_control: mark } : {}),
+});
 
 /** Parts as the wire's `content`: a lone text as a string, which is all that some servers take. */
 export function wireContent(parts: readonly JsonObject[]): JsonValue {
   const [first] = parts;
-  return parts.length === 1 && first?.type === 'text' ? (first.text ?? '') : [...parts];
+  const isBare = parts.length === 1 && first?.type === 'text' && first.cache_control === undefined;
+  return isBare ? (first.text ?? '') : [...parts];
 }
 
 /** Instructions. Errors: `invalid_request` for anything but text. */
-export function instructionPart({ part, path }: PlacedPart): JsonObject {
+export function instructionPart({ part, path }: PlacedPart, { cacheMarks }: Setting): JsonObject {
   if (part.case !== 'text') throw invalid(path, 'must be text');
-  return textPart(part.value);
+  return textPart(part.value, cacheMarks.get(path));
 }
 
 /**
- * What a user says or a tool gives. Errors: `model_lacks_ability` for sound other than WAV and MP3 and for a document
- * by URL, which this format cannot carry; `invalid_request` for a part that does not belong here.
+ * What a user says or a tool gives. Errors: `model_lacks_ability` for sound and documents that the place does not take,
+ * or not in this form; `invalid_request` for a part that does not belong here.
  */
-export function userPart({ part, path }: PlacedPart): JsonObject {
+export function userPart({ part, path }: PlacedPart, { cacheMarks, quirks }: Setting): JsonObject {
   switch (part.case) {
     case 'text':
-      return textPart(part.value);
+      return textPart(part.value, cacheMarks.get(path));
     case 'image':
       return { type: 'image_url', image_url: { url: imageUrl(part.value, `${path}.image`) } };
     case 'audio':
-      return { type: 'input_audio', input_audio: audio(part.value, `${path}.audio`) };
+      return { type: 'input_audio', input_audio: audio(part.value, `${path}.audio`, quirks) };
     case 'document':
-      return { type: 'file', file: file(part.value, `${path}.document`) };
+      return { type: 'file', file: file(part.value, `${path}.document`, quirks) };
     default:
       throw invalid(path, 'is not a part that this message may have');
   }
@@ -43,6 +51,7 @@ function imageUrl({ source, mediaType }: Media, path: string): string {
   throw invalid(path, 'must have data or url');
 }
 
+/** What the formats of sound are called here, by media type. */
 const formats: Readonly<Record<string, string>> = {
   'audio/wav': 'wav',
   'audio/wave': 'wav',
@@ -50,17 +59,34 @@ const formats: Readonly<Record<string, string>> = {
   'audio/vnd.wave': 'wav',
   'audio/mpeg': 'mp3',
   'audio/mp3': 'mp3',
+  'audio/flac': 'flac',
+  'audio/x-flac': 'flac',
+  'audio/ogg': 'ogg',
+  'audio/aac': 'aac',
+  'audio/aiff': 'aiff',
+  'audio/x-aiff': 'aiff',
+  'audio/mp4': 'm4a',
+  'audio/x-m4a': 'm4a',
 };
 
-function audio({ source, mediaType }: Media, path: string): JsonObject {
+function audio({ source, mediaType }: Media, path: string, quirks: OpenAiChatQuirks): JsonObject {
+  const { audioFormats = ['wav', 'mp3'] } = quirks;
   const format = formats[bareType(mediaType)];
+  if (audioFormats.length === 0) throw lacks(path, 'must not be there: the provider takes no sound');
   if (source.case !== 'data') throw lacks(path, 'must have data: sound is not taken by URL');
-  if (!format) throw lacks(path, 'must be WAV or MP3: the provider takes no other sound');
-  return { data: base64(source.value), format };
+  if (format && audioFormats.includes(format)) return { data: base64(source.value), format };
+  const taken = audioFormats.map((name) => name.toUpperCase());
+  throw lacks(path, `must be ${either(taken)}: the provider takes no other sound`);
 }
 
-function file({ source, mediaType, filename }: Media, path: string): JsonObject {
-  if (source.case !== 'data') throw lacks(path, 'must have data: documents are not taken by URL');
+const either = (words: readonly string[]): string =>
+  words.length > 1 ? `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` : words.join('');
+
+function file({ source, mediaType, filename }: Media, path: string, { documents = 'data' }: OpenAiChatQuirks) {
+  if (documents === 'none') throw lacks(path, 'must not be there: the provider takes no documents');
+  const byUrl = source.case === 'url' && documents === 'data_or_url';
+  if (source.case !== 'data' && !byUrl) throw lacks(path, 'must have data: documents are not taken by URL');
   const name = filename || (bareType(mediaType) === 'application/pdf' ? 'document.pdf' : 'document');
-  return { file_data: dataUrl(source.value, mediaType), filename: name.toWellFormed() };
+  const data = source.case === 'data' ? dataUrl(source.value, mediaType) : source.value.toWellFormed();
+  return { file_data: data, filename: name.toWellFormed() };
 }

@@ -6,9 +6,12 @@ import { type AnsweredCall, conversation, type Turn } from '../grammar/conversat
 import type { PlacedPart } from '../grammar/placed.ts';
 import { toolCallIds } from '../grammar/tool-call-ids.ts';
 import type { Warnings } from '../grammar/warnings.ts';
-import { assistantMessage, type Setting } from './assistant.ts';
+import { assistantMessage } from './assistant.ts';
+import { cacheMarks } from './cache-marks.ts';
 import { instructionPart, textPart, userPart, wireContent } from './content.ts';
+import { nineLetterIds } from './nine-letter-ids.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
+import type { Setting } from './setting.ts';
 
 /**
  * The conversation in the wire's words, repaired as `conversation` says, and with results other than text as user
@@ -20,18 +23,35 @@ export function wireMessages(
   quirks: OpenAiChatQuirks,
   warnings: Warnings,
 ): JsonObject[] {
-  const setting = { target, quirks, warnings, wireId: toolCallIds(quirks.maxToolCallId) };
+  const wireId = quirks.nineLetterIds ? nineLetterIds() : toolCallIds(quirks.maxToolCallId);
+  const setting = { target, quirks, warnings, wireId, cacheMarks: cacheMarks(messages, quirks, warnings) };
   return conversation(messages, warnings).flatMap((turn) => wireTurn(turn, setting));
+}
+
+/** The messages with one more instruction, after those that they begin with: some servers take none further on. */
+export function withInstruction(
+  messages: readonly JsonObject[],
+  instruction: string,
+  { instructions }: OpenAiChatQuirks,
+): JsonObject[] {
+  const isInstruction = ({ role }: JsonObject) => role === 'system' || role === 'developer';
+  const first = messages.findIndex((message) => !isInstruction(message));
+  const at = first < 0 ? messages.length : first;
+  const role = instructions === 'developer' ? 'developer' : 'system';
+  return [...messages.slice(0, at), { role, content: instruction }, ...messages.slice(at)];
 }
 
 function wireTurn(turn: Turn, setting: Setting): JsonObject[] {
   switch (turn.kind) {
     case 'instructions':
       return [
-        { role: instructionRole(turn.role, setting.quirks), content: wireContent(turn.parts.map(instructionPart)) },
+        {
+          role: instructionRole(turn.role, setting.quirks),
+          content: wireContent(turn.parts.map((part) => instructionPart(part, setting))),
+        },
       ];
     case 'user':
-      return [{ role: 'user', content: wireContent(turn.parts.map(userPart)) }];
+      return [{ role: 'user', content: wireContent(turn.parts.map((part) => userPart(part, setting))) }];
     case 'assistant': {
       const message = assistantMessage(turn.parts, setting);
       return message ? [message] : [];
@@ -51,8 +71,9 @@ function instructionRole(role: Role, { instructions }: OpenAiChatQuirks): string
 
 const isText = ({ part }: PlacedPart) => part.case === 'text';
 
-function resultMessage({ callId, parts, isError, path }: AnsweredCall, { wireId, warnings }: Setting): JsonObject {
-  const texts = parts.filter(isText).map(userPart);
+function resultMessage({ callId, parts, isError, path }: AnsweredCall, setting: Setting): JsonObject {
+  const { wireId, warnings } = setting;
+  const texts = parts.filter(isText).map((part) => userPart(part, setting));
   if (isError) warnings.add(adjusted(`${path}.is_error`, 'is_error was sent as words before the text.'));
   return {
     role: 'tool',
@@ -66,12 +87,13 @@ function resultText(texts: readonly JsonObject[], hasMedia: boolean, isError: bo
   const [first, ...rest] = texts;
   if (first && !isError) return texts;
   const own = first ? String(first.text) : hasMedia ? 'See the user message after the results.' : '';
-  return [textPart(isError ? `Error: ${own || 'nothing more is known.'}` : own), ...rest];
+  return [{ ...first, ...textPart(isError ? `Error: ${own || 'nothing more is known.'}` : own) }, ...rest];
 }
 
 /** The wire takes only text from a tool. */
-function mediaMessage({ callId, parts, path }: AnsweredCall, { wireId, warnings }: Setting): JsonObject[] {
-  const media = parts.filter((part) => !isText(part)).map(userPart);
+function mediaMessage({ callId, parts, path }: AnsweredCall, setting: Setting): JsonObject[] {
+  const { wireId, warnings } = setting;
+  const media = parts.filter((part) => !isText(part)).map((part) => userPart(part, setting));
   if (media.length === 0) return [];
   const message = "A tool's images and documents were sent as a user message after the results.";
   warnings.add(adjusted(path.replace(/\.tool_result$/, ''), message));

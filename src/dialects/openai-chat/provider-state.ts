@@ -6,7 +6,7 @@ import { stateFor, stateOf } from '../grammar/provider-state.ts';
 
 /** What a server of this format wants to see again. Kept as the text of a JSON object. */
 export interface ChatState {
-  /** Signed or encrypted `reasoning_details`, without the text, which is the part's own. */
+  /** `reasoning_details`, without the text, which is the part's own. */
   readonly reasoningDetails?: readonly JsonObject[];
   /** A tool call's `extra_content`: the compatible endpoint of Gemini puts its thought signature there. */
   readonly extraContent?: JsonObject;
@@ -33,16 +33,15 @@ export function readState(state: ProviderState | undefined, target: Target): Cha
 
 const isObject = (value: unknown): value is JsonObject => isJsonObject(cleanJson(value));
 
-/** The details that only the provider can read; others say nothing that the reasoning's text does not. */
-export function sealedDetails(details: readonly unknown[]): readonly JsonObject[] {
-  return details.flatMap((detail) => {
-    const clean = cleanJson(detail);
-    if (!isJsonObject(clean) || (asString(clean.signature) === '' && asString(clean.data) === '')) return [];
-    const { text: _, ...sealed } = clean;
-    return [sealed];
-  });
-}
-
-/** The details with the text put back to where it was signed. */
+/** The details with the text put back to where it was. */
 export const replayDetails = (details: readonly JsonObject[], text: string): readonly JsonObject[] =>
-  details.map((detail) => (detail.type === 'reasoning.text' ? { ...detail, text: text.toWellFormed() } : detail));
+  details.map((detail) => {
+    const field = textFields[asString(detail.type)];
+    return field ? { ...detail, [field]: text.toWellFormed() } : detail;
+  });
+
+/** Which field of a kind of detail holds the text. */
+const textFields: Readonly<Record<string, string>> = {
+  'reasoning.text': 'text',
+  'reasoning.summary': 'summary',
+};

@@ -6,10 +6,10 @@ import { adjusted, dropped } from '../../core/warnings.ts';
 import type { WireRequest } from '../dialect.ts';
 import { addOptions } from '../grammar/options.ts';
 import { Warnings } from '../grammar/warnings.ts';
-import { wireMessages } from './messages.ts';
+import { wireMessages, withInstruction } from './messages.ts';
 import { owned } from './owned.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
-import { wireEffort } from './reasoning.ts';
+import { wireReasoning } from './reasoning.ts';
 import { wireResponseFormat } from './response-format.ts';
 import { wireTools } from './tools.ts';
 
@@ -22,18 +22,26 @@ export function toWire(
 ): WireRequest {
   if (quirks.useInstead) throw notOffered(target, quirks.useInstead);
   const warnings = new Warnings();
+  const messages = wireMessages(request.messages, target, quirks, warnings);
+  const limited = limits(request, quirks, warnings);
+  const { field, words } = wireResponseFormat(request.responseFormat, quirks, warnings);
   const body: JsonObject = {
-    model: target.model.toWellFormed(),
-    messages: wireMessages(request.messages, target, quirks, warnings),
-    ...limits(request, quirks, warnings),
-    ...wireTools(request),
-    ...wireResponseFormat(request.responseFormat, quirks, warnings),
+    model: (quirks.wireModel?.(target.model) ?? target.model).toWellFormed(),
+    messages: words ? withInstruction(messages, words.instruction, quirks) : messages,
+    ...limited,
+    ...wireTools(request, quirks, warnings),
+    ...field,
     ...thought(request, quirks, warnings),
+    ...cacheKey(request, quirks),
     ...(stream ? streaming(quirks) : {}),
   };
-  addOptions(body, request.providerOptions[target.provider], target.provider, owned);
-  return { path: '/chat/completions', body, warnings: warnings.all };
+  addOptions(body, request.providerOptions[target.provider], target.provider, ownedBy(quirks));
+  const unenforced = words ? { unenforced: words.unenforced } : {};
+  return { path: '/chat/completions', body, warnings: warnings.all, ...unenforced };
 }
+
+const ownedBy = ({ alsoOwned }: OpenAiChatQuirks): ReadonlySet<string> =>
+  alsoOwned ? new Set([...owned, ...alsoOwned]) : owned;
 
 const notOffered = (target: Target, instead: string) =>
   new GatewayError('model_lacks_ability', `The model cannot be called by chat completions; ${instead}.`, { target });
@@ -46,18 +54,28 @@ function streaming({ streamUsage, obfuscation }: OpenAiChatQuirks): JsonObject {
   return Object.keys(options).length > 0 ? { stream: true, stream_options: options } : { stream: true };
 }
 
+const cacheKey = ({ promptCacheKey: key }: CompleteRequest, quirks: OpenAiChatQuirks): JsonObject =>
+  quirks.promptCacheKey && key !== '' ? { prompt_cache_key: key.toWellFormed() } : {};
+
 /** Reasoning comes first: whether temperature and top_p are taken may hang on it. */
 function thought(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Warnings): JsonObject {
-  const effort = wireEffort(request, quirks, warnings);
-  const body: JsonObject = effort ? { reasoning_effort: effort } : {};
+  const { field, effort } = wireReasoning(request, quirks, warnings);
+  const body: JsonObject = { ...field };
   const { temperature, topP } = request;
   const taken = quirks.sampling === 'always' || (quirks.sampling === 'effort_none' && effort === 'none');
   const when = quirks.sampling === 'never' ? 'does not take' : 'takes only with the reasoning effort "none"';
-  if (temperature !== undefined && taken) body.temperature = temperature;
+  if (temperature !== undefined && taken) body.temperature = bounded(temperature, quirks, warnings);
   else if (temperature !== undefined) warnings.add(notSampled('temperature', when));
   if (topP !== undefined && taken) body.top_p = topP;
   else if (topP !== undefined) warnings.add(notSampled('top_p', when));
   return body;
+}
+
+function bounded(temperature: number, { maxTemperature = 2 }: OpenAiChatQuirks, warnings: Warnings): number {
+  if (temperature <= maxTemperature) return temperature;
+  const message = `temperature was sent as ${maxTemperature}: the provider takes no higher one.`;
+  warnings.add(adjusted('temperature', message));
+  return maxTemperature;
 }
 
 const notSampled = (field: string, when: string) => dropped(field, `${field} was not sent: the model ${when} it.`);
@@ -71,12 +89,16 @@ function limits(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Wa
   if (request.topK !== undefined && quirks.topK) body.top_k = request.topK;
   else if (request.topK !== undefined)
     warnings.add(dropped('top_k', 'top_k was not sent: the provider does not take it.'));
-  if (request.seed !== undefined) {
-    const seed = Number(request.seed);
-    if (Number.isSafeInteger(seed)) body.seed = seed;
-    else warnings.add(dropped('seed', 'seed was not sent: JSON cannot carry so large a number exactly.'));
-  }
+  if (request.seed !== undefined) Object.assign(body, wireSeed(Number(request.seed), quirks, warnings));
   return body;
+}
+
+function wireSeed(seed: number, { seedField = 'seed' }: OpenAiChatQuirks, warnings: Warnings): JsonObject {
+  const isExact = Number.isSafeInteger(seed);
+  if (isExact && seedField !== 'none') return { [seedField]: seed };
+  const why = isExact ? 'the provider does not take one' : 'JSON cannot carry so large a number exactly';
+  warnings.add(dropped('seed', `seed was not sent: ${why}.`));
+  return {};
 }
 
 const fewerStops = (sent: number) =>

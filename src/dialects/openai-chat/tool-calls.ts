@@ -28,6 +28,8 @@ export class ToolCalls {
   readonly #open: OpenCall[] = [];
   readonly #byIndex = new Map<number, OpenCall>();
   readonly #byId = new Map<string, OpenCall>();
+  /** Those that were passed on. */
+  readonly #ids = new Set<string>();
   #legacy: OpenCall | undefined;
   #begun = 0;
 
@@ -74,10 +76,17 @@ export class ToolCalls {
   #announce(call: OpenCall, piece: string): void {
     const { early, name } = call;
     call.index = this.#begun++;
-    call.first = { id: call.id.toWellFormed() || `call_${call.index}`, name };
+    call.first = { id: this.#ownId(call.id.toWellFormed(), call.index), name };
     call.early = '';
     call.arguments.push(early + piece);
     if (call.first) this.#pass(call, '');
+  }
+
+  /** Yandex gives every call of a function the same id, its name. */
+  #ownId(id: string, index: number): string {
+    const own = id === '' || this.#ids.has(id) ? `${id || 'call'}_${index}` : id;
+    this.#ids.add(own);
+    return own;
   }
 
   #pass(call: OpenCall, text: string): void {

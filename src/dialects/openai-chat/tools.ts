@@ -1,6 +1,9 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { type CompleteRequest, type Tool, type ToolChoice, ToolChoiceMode } from '#gen/antiphon/v1/completion_pb.js';
+import { adjusted } from '../../core/warnings.ts';
 import { parametersSchema } from '../grammar/schema.ts';
+import type { Warnings } from '../grammar/warnings.ts';
+import type { OpenAiChatQuirks } from './quirks.ts';
 
 const modes: Partial<Record<ToolChoiceMode, string>> = {
   [ToolChoiceMode.AUTO]: 'auto',
@@ -9,9 +12,13 @@ const modes: Partial<Record<ToolChoiceMode, string>> = {
 };
 
 /** The fields about tools. Errors: `invalid_request` for parameters that are not JSON. */
-export function wireTools({ tools, toolChoice, parallelToolCalls }: CompleteRequest): JsonObject {
+export function wireTools(
+  { tools, toolChoice, parallelToolCalls }: CompleteRequest,
+  quirks: OpenAiChatQuirks,
+  warnings: Warnings,
+): JsonObject {
   if (tools.length === 0) return {};
-  const choice = wireChoice(toolChoice?.choice);
+  const choice = wireChoice(toolChoice?.choice, quirks, warnings);
   return {
     tools: tools.map((tool, i) => wireTool(tool, `tools[${i}]`)),
     ...(choice === undefined ? {} : { tool_choice: choice }),
@@ -31,7 +38,18 @@ function wireTool({ name, description, parameters, strict }: Tool, path: string)
   };
 }
 
-function wireChoice(choice: ToolChoice['choice'] | undefined): string | JsonObject | undefined {
+function wireChoice(
+  choice: ToolChoice['choice'] | undefined,
+  { requiredTool = 'required' }: OpenAiChatQuirks,
+  warnings: Warnings,
+): string | JsonObject | undefined {
+  const mode = choice?.case === 'mode' ? modes[choice.value] : undefined;
+  if (choice?.case !== 'name' && mode !== 'required') return mode;
+  if (requiredTool === 'none') {
+    const message = 'The tool choice was sent as AUTO: the provider cannot be told that a tool must be called.';
+    warnings.add(adjusted('tool_choice', message));
+    return 'auto';
+  }
   if (choice?.case === 'name') return { type: 'function', function: { name: choice.value.toWellFormed() } };
-  return choice?.case === 'mode' ? modes[choice.value] : undefined;
+  return requiredTool;
 }

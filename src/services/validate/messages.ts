@@ -1,4 +1,12 @@
-import { type Media, type Message, type Part, Role, type ToolResult } from '#gen/antiphon/v1/completion_pb.js';
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import {
+  type Media,
+  type Message,
+  type Part,
+  type PromptCacheHint,
+  Role,
+  type ToolResult,
+} from '#gen/antiphon/v1/completion_pb.js';
 import { type Violations, withinBytes } from './violations.ts';
 
 type PartCase = NonNullable<Part['part']['case']>;
@@ -65,8 +73,9 @@ function checkParts(
   calls: Calls,
   found: Violations,
 ): void {
-  for (const [i, { part }] of parts.entries()) {
+  for (const [i, { part, promptCache }] of parts.entries()) {
     const at = `${path}[${i}]`;
+    checkPromptCache(promptCache, at, found);
     if (part.case === undefined)
       found.add(at, 'must have one of text, image, audio, document, tool_call, tool_result, reasoning, refusal');
     else if (!allowed.includes(part.case))
@@ -75,6 +84,20 @@ function checkParts(
     if (found.full) return;
   }
 }
+
+const SECOND = 1_000_000_000n;
+const DAY = 24n * 3_600n * SECOND;
+
+function checkPromptCache(hint: PromptCacheHint | undefined, path: string, found: Violations): void {
+  if (!hint?.ttl) return;
+  const nanos = nanosOf(hint.ttl);
+  const holds = nanos !== undefined && nanos >= SECOND && nanos <= DAY;
+  found.check(holds, `${path}.prompt_cache.ttl`, 'must be from 1 second to 24 hours');
+}
+
+/** Undefined: it is no duration, since its nanoseconds make a second or have another sign. */
+const nanosOf = ({ seconds, nanos }: Duration): bigint | undefined =>
+  nanos >= 0 && nanos < SECOND ? seconds * SECOND + BigInt(nanos) : undefined;
 
 function checkPart(part: Part['part'], path: string, calls: Calls, found: Violations): void {
   switch (part.case) {

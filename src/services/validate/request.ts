@@ -24,6 +24,11 @@ export function validateCompleteRequest(request: CompleteRequest): void {
   checkResponseFormat(request.responseFormat, found);
   checkReasoning(request.reasoning, found);
   checkContext(request.context, found);
+  found.check(
+    cacheKey.test(request.promptCacheKey),
+    'prompt_cache_key',
+    'must be at most 64 characters from space to "~"',
+  );
   checkNotYet(request, found);
   checkAttribution(request, found);
   found.throwIfAny();
@@ -103,6 +108,7 @@ function checkReasoning(reasoning: Reasoning | undefined, found: Violations): vo
   else found.check(amount.value > 0, 'reasoning.budget_tokens', 'must be at least 1');
 }
 
+const cacheKey = /^[\x20-\x7e]{0,64}$/;
 const printable = /^[\x20-\x7e]{0,128}$/;
 
 function checkContext(context: CallContext | undefined, found: Violations): void {

@@ -10,7 +10,7 @@ describe('text and reasoning', () => {
     ['the first spelling that is not empty', [{ reasoning_content: '', reasoning: 'a', reasoning_text: 'b' }], ['(a)']],
     ['one text under two names', [{ reasoning: 'a', reasoning_content: 'a' }], ['(a)']],
     ['the third spelling', [{ reasoning_text: 'a' }], ['(a)']],
-    ['only details', [{ reasoning_details: [{ text: 'a' }, { summary: 'b' }, { data: '' }, 7] }], ['(ab)']],
+    ['only details', [{ reasoning_details: [{ text: 'a' }, { summary: 'b' }, { data: '' }, 7] }], ['(a)', '(b)']],
     ['details that repeat the text', [{ reasoning: 'a', reasoning_details: [{ text: 'a' }] }], ['(a)']],
     ['reasoning of another kind', [{ reasoning: { effort: 'low' }, reasoning_content: 7 }], []],
     ['a refusal', [{ refusal: 'No' }, { refusal: '.' }, { refusal: null }], ['!No', '!.']],

@@ -69,6 +69,67 @@ describe('the kind, by what is said', () => {
   ])('%i %j is %s', (status, body, kind) => expect(fail(status, body).kind).toBe(kind));
 });
 
+describe('what OpenRouter adds', () => {
+  const told = (error_type: string) => says('m', { metadata: { error_type } });
+  const raw = (inner: unknown) => says('Provider returned error', { metadata: { raw: inner, provider_name: 'P' } });
+
+  it.each<[string, number, string]>([
+    ['context_length_exceeded', 400, 'context_length_exceeded'],
+    ['token_limit_exceeded', 400, 'context_length_exceeded'],
+    ['max_tokens_exceeded', 400, 'upstream_rejected'],
+    ['invalid_image', 400, 'upstream_rejected'],
+    ['precondition_failed', 412, 'upstream_rejected'],
+    ['unprocessable', 422, 'upstream_rejected'],
+    ['authentication', 401, 'upstream_auth'],
+    ['payment_required', 402, 'upstream_billing'],
+    ['permission_denied', 403, 'upstream_auth'],
+    ['not_found', 404, 'upstream_not_found'],
+    ['timeout', 408, 'upstream_timeout'],
+    ['payload_too_large', 413, 'request_too_large'],
+    ['rate_limit_exceeded', 429, 'upstream_rate_limited'],
+    ['server', 500, 'upstream_error'],
+    ['provider_unavailable', 502, 'upstream_error'],
+    ['provider_overloaded', 502, 'upstream_overloaded'],
+    ['timeout', 524, 'upstream_timeout'],
+    ['content_policy_violation', 400, 'content_blocked'],
+    ['refusal', 400, 'content_blocked'],
+    ['unmapped', 400, 'upstream_rejected'],
+    ['__proto__', 400, 'upstream_rejected'],
+  ])('%s at %i is %s', (type, status, kind) => expect(fail(status, told(type)).kind).toBe(kind));
+
+  it.each<[string, unknown, number, string, string | undefined]>([
+    ['text', 'Bad image.', 400, 'upstream_rejected', 'Bad image.'],
+    ['JSON as text', '{"error":{"message":"Bad image."}}', 400, 'upstream_rejected', 'Bad image.'],
+    ['JSON', { error: 'Bad image.' }, 400, 'upstream_rejected', 'Bad image.'],
+    [
+      'too long',
+      'prompt is too long: 9 tokens > 8 maximum',
+      400,
+      'context_length_exceeded',
+      'prompt is too long: 9 tokens > 8 maximum',
+    ],
+    [
+      'unsafe',
+      '{"error":"Content violates usage guidelines."}',
+      403,
+      'content_blocked',
+      'Content violates usage guidelines.',
+    ],
+    [
+      'ids of others',
+      'Team 0b5f5d64-aaaa-4000-8000-00000000000f failed.',
+      400,
+      'upstream_rejected',
+      'Team [id] failed.',
+    ],
+    ['nothing', null, 400, 'upstream_rejected', 'Provider returned error'],
+    ['a flag', { retryable: true }, 502, 'upstream_error', undefined],
+  ])('the words of the provider behind it: %s', (_, inner, status, kind, detail) => {
+    const error = fail(status, raw(inner));
+    expect([error.kind, error.facts.detail]).toEqual([kind, detail]);
+  });
+});
+
 describe('the facts', () => {
   it('have the status, the code and the id', () => {
     expect(fail(500, says('m', { code: 'a_b-c.D9' }), { 'x-request-id': 'req_1' }).facts).toEqual({

@@ -4,7 +4,7 @@ import { GatewayError } from '../../../src/core/errors.ts';
 import { checkEvents, type Delta } from '../../../src/core/events.ts';
 import { Fold } from '../../../src/core/fold.ts';
 import type { Ending } from '../../../src/dialects/dialect.ts';
-import { ChatDecoder } from '../../../src/dialects/openai-chat/decoder.ts';
+import { type AnswerQuirks, ChatDecoder } from '../../../src/dialects/openai-chat/decoder.ts';
 import { replay } from '../../../src/dialects/openai-chat/replay.ts';
 import { asStream } from '../../support/fixtures.ts';
 
@@ -15,21 +15,29 @@ export interface Heard {
   readonly ending: Ending;
 }
 
+const plain: AnswerQuirks = { replayReasoningDetails: false };
+
 /** Hears what is fed to a decoder, and checks the grammar. */
-export function hear(feed: (decoder: ChatDecoder) => void): Heard {
+export function hear(feed: (decoder: ChatDecoder) => void, quirks: Partial<AnswerQuirks> = {}): Heard {
   const deltas: Delta[] = [];
-  const decoder = new ChatDecoder(target, (delta) => deltas.push(delta));
+  const decoder = new ChatDecoder(target, (delta) => deltas.push(delta), { ...plain, ...quirks });
   feed(decoder);
   const heard = { deltas, ending: decoder.end() };
   expect(checkEvents(asStream(heard))).toBeUndefined();
   return heard;
 }
 
+const feedChunks = (chunks: readonly unknown[]) => (decoder: ChatDecoder) => {
+  for (const chunk of chunks) decoder.push({ event: '', data: JSON.stringify(chunk) });
+};
+
 /** An answer that came as these chunks. */
-export const stream = (...chunks: unknown[]): Heard =>
-  hear((decoder) => {
-    for (const chunk of chunks) decoder.push({ event: '', data: JSON.stringify(chunk) });
-  });
+export const stream = (...chunks: unknown[]): Heard => hear(feedChunks(chunks));
+
+/** The same from a place with quirks. */
+export const streamOf = (quirks: Partial<AnswerQuirks>, ...chunks: unknown[]): Heard =>
+  hear(feedChunks(chunks), quirks);
+
 /** An answer that came whole. */
 export const body = (value: unknown): Heard =>
   hear((decoder) => {

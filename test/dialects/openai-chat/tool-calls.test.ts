@@ -87,14 +87,14 @@ describe('tool calls', () => {
     expect(short(said(...entries.map((calls) => ({ tool_calls: calls }))))).toEqual(expected);
   });
 
-  it('tells calls of a body apart by their place', () => {
+  it('tells calls of a body apart by their place, and gives each its own id', () => {
     const calls = [
       { id: '', function: f('x', '1') },
       { id: 'a', function: f('x', '2') },
       { id: 'a', function: f('y', '3') },
     ];
     const heard = body({ choices: [{ message: { tool_calls: calls }, finish_reason: 'tool_calls' }] });
-    expect(short(heard)).toEqual(['0:call_0:x:1', '1:a:x:2', '2:a:y:3']);
+    expect(short(heard)).toEqual(['0:call_0:x:1', '1:a:x:2', '2:a_2:y:3']);
   });
 
   it('ignores a legacy call that says nothing', () => {

@@ -1,0 +1,115 @@
+import { create } from '@bufbuild/protobuf';
+import { CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
+import type { Clock } from '../../core/clock.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { ListedModel, Listing, Provider } from '../../providers/provider.ts';
+import { parseJson } from '../../wire/json.ts';
+import type { Connections } from './connections.ts';
+import { exchange, isCompressed, type Receiver } from './exchange.ts';
+
+/** Where a listing is read. */
+export interface ListingPlace {
+  readonly provider: Provider;
+  readonly connections: Pick<Connections, 'dispatch' | 'dispatchFresh'>;
+  /** Undefined: the request is not signed. */
+  readonly key: string | undefined;
+  readonly clock: Pick<Clock, 'after'>;
+}
+
+const MAX_PAGES = 20;
+/** Of all pages together. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** The request is for no call. */
+const NO_CALL = { callId: '', traceId: '', sessionId: '', sourceAgent: '' };
+
+/**
+ * Reads a provider's own list of models, page by page; a provider without one has no models. At most 20 pages and
+ * 16 MiB.
+ *
+ * Errors: those of the connection and of the provider; `upstream_too_large`, rather than half a list;
+ * `upstream_bad_response`. Aborts: the connection is closed at once, and it rejects with the signal's reason.
+ */
+export async function readListing(place: ListingPlace, signal: AbortSignal): Promise<readonly ListedModel[]> {
+  const { listing } = place.provider;
+  return listing ? readPages(place, listing, signal) : [];
+}
+
+async function readPages(place: ListingPlace, listing: Listing, signal: AbortSignal): Promise<readonly ListedModel[]> {
+  const models: ListedModel[] = [];
+  let path: string | undefined = listing.path;
+  let bytes = 0;
+  for (let pages = 0; path !== undefined; pages++) {
+    if (pages === MAX_PAGES) throw tooLarge();
+    const text = await readPage(place, path, MAX_BYTES - bytes, signal);
+    bytes += text.length;
+    const page = listing.read(parseJson(text));
+    models.push(...page.models);
+    path = page.next;
+  }
+  return models;
+}
+
+async function readPage(
+  { provider, connections, key, clock }: ListingPlace,
+  path: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const headers = {
+    ...provider.headers(NO_CALL, key),
+    accept: 'application/json',
+    'accept-encoding': 'identity',
+    'user-agent': 'antiphon',
+  };
+  const page = new Page(maxBytes);
+  const request = { method: 'GET', path: provider.baseUrl.pathname.replace(/\/$/, '') + path, headers } as const;
+  await exchange(connections, request, signal, page, clock);
+  if (page.status < 200 || page.status > 299) throw failure(provider, page);
+  return page.text();
+}
+
+/** What a failed answer means is the business of the provider's dialects, whichever of them. */
+function failure(provider: Provider, { status, headers, text }: Page): GatewayError {
+  return provider.dialect(create(CompleteRequestSchema), '').failure({ status, headers, body: text() });
+}
+
+class Page implements Receiver {
+  readonly done = false;
+  readonly #maxBytes: number;
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  status = 0;
+  headers: Readonly<Record<string, string>> = {};
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  connected(): void {}
+
+  head(status: number, headers: Readonly<Record<string, string>>): void {
+    this.status = status;
+    this.headers = headers;
+    if (isCompressed(headers)) throw compressed();
+  }
+
+  data(bytes: Uint8Array): boolean {
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.#maxBytes) throw tooLarge();
+    this.#chunks.push(bytes);
+    return true;
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  readonly text = (): string => Buffer.concat(this.#chunks).toString();
+}
+
+const tooLarge = () =>
+  new GatewayError('upstream_too_large', "The provider's list of models is larger than the gateway reads.");
+
+const compressed = () =>
+  new GatewayError('upstream_bad_response', 'The provider sent a compressed list, which it was asked not to.');
