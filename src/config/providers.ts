@@ -61,7 +61,11 @@ export function resolveProviders(
   const all = Object.entries(entries).map(([name, entry]) => make(name, entry));
   if (defaultProvider !== undefined && !Object.hasOwn(entries, defaultProvider) && isOnByName(defaultProvider))
     all.push(make(defaultProvider, providerSchema.parse({})));
-  const calling = all.filter(({ kind }) => kind !== MOCK).map((one) => ({ one, lacks: lackOf(one) }));
+  /** A key alone says nothing of whether a server that needs none is there. */
+  const isOnlyKey = ({ name }: ProviderConfig) =>
+    isOnByName(name) && name !== defaultProvider && !sources.isInFile(name) && entries[name]?.base_url === undefined;
+  const lack = (one: ProviderConfig) => (isOnlyKey(one) ? providerVariable(one.name, 'BASE_URL') : lackOf(one));
+  const calling = all.filter(({ kind }) => kind !== MOCK).map((one) => ({ one, lacks: lack(one) }));
   return {
     on: calling.filter(({ lacks }) => lacks === undefined).map(({ one }) => one),
     off: calling.flatMap(({ one, lacks }) => (lacks === undefined ? [] : [{ name: one.name, lacks }])),

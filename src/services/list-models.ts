@@ -5,6 +5,7 @@ import {
   type ListModelsResponse,
   ListModelsResponseSchema,
   type Model,
+  ModelAvailability,
 } from '#gen/antiphon/v1/model_pb.js';
 import { Violations } from './validate/violations.ts';
 
@@ -52,10 +53,17 @@ export function liveModels(
     const states = new Map(health().map(({ provider, status }) => [provider, status]));
     return sorted.map((model) => ({
       ...model,
-      providerStatus: states.get(model.provider) ?? HealthStatus.UNSPECIFIED,
+      availability: availability[states.get(model.provider) ?? HealthStatus.UNSPECIFIED],
     }));
   };
 }
+
+const availability: Readonly<Record<HealthStatus, ModelAvailability>> = {
+  [HealthStatus.UNSPECIFIED]: ModelAvailability.UNSPECIFIED,
+  [HealthStatus.SERVING]: ModelAvailability.AVAILABLE,
+  [HealthStatus.DEGRADED]: ModelAvailability.DEGRADED,
+  [HealthStatus.NOT_SERVING]: ModelAvailability.UNAVAILABLE,
+};
 
 function readToken(token: string, found: Violations): string {
   const text = Buffer.from(token, 'base64url').toString();

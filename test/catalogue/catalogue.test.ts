@@ -72,6 +72,10 @@ describe('what the configuration says', () => {
     const known = made({ 'openai/gpt-6-luna-2026-09-01': { maxOutputTokens: 5 } });
     expect(known.find({ provider: 'openai', model: 'gpt-6-luna-2026-09-01' })?.tier).toBeUndefined();
     expect(known.find(LUNA)?.tier).toBe(ModelTier.ECONOMY);
+    const chosen = made({ 'openai/gpt-6-sol': { tier: ModelTier.PREMIUM } });
+    chosen.learn('openai', [{ id: 'gpt-6-sol-2026-09-01' }], '2026-11-21');
+    expect(chosen.find({ provider: 'openai', model: 'gpt-6-sol' })?.tier).toBe(ModelTier.PREMIUM);
+    expect(chosen.find({ provider: 'openai', model: 'gpt-6-sol-2026-09-01' })?.tier).toBeUndefined();
   });
 
   it('makes a model known', () => {

@@ -109,7 +109,7 @@ describe('list', () => {
       maxOutputTokens: 128_000,
       lifecycle: ModelLifecycle.ACTIVE,
       retirementDate: '',
-      providerStatus: 0,
+      availability: 0,
       price: {
         $typeName: 'antiphon.v1.ModelPrice',
         inputNanoUsdPerMillion: 100_000_000n,
@@ -142,7 +142,7 @@ describe('list', () => {
       abilities: [],
       lifecycle: 0,
       retirementDate: '',
-      providerStatus: 0,
+      availability: 0,
     });
   });
 

@@ -7,6 +7,7 @@ import {
   ListModelsRequestSchema,
   type Model,
   ModelAbility,
+  ModelAvailability,
   ModelSchema,
   ModelTier,
 } from '#gen/antiphon/v1/model_pb.js';
@@ -187,17 +188,17 @@ describe('liveModels', () => {
         { provider: 'gone', status },
       ],
     );
-    const states = () => live().map(({ provider, providerStatus }) => [provider, providerStatus]);
+    const states = () => live().map(({ provider, availability }) => [provider, availability]);
     expect(idsOf(live())).toEqual(idsOf(few));
     expect(states()).toEqual([
-      ['a', HealthStatus.SERVING],
-      ['a', HealthStatus.SERVING],
-      ['ab', HealthStatus.UNSPECIFIED],
-      ['b', HealthStatus.UNSPECIFIED],
+      ['a', ModelAvailability.AVAILABLE],
+      ['a', ModelAvailability.AVAILABLE],
+      ['ab', ModelAvailability.UNSPECIFIED],
+      ['b', ModelAvailability.UNSPECIFIED],
     ]);
     status = HealthStatus.DEGRADED;
-    expect(states()[0]).toEqual(['a', HealthStatus.DEGRADED]);
-    expect(few[0]?.providerStatus).toBe(HealthStatus.UNSPECIFIED);
+    expect(states()[0]).toEqual(['a', ModelAvailability.DEGRADED]);
+    expect(few[0]?.availability).toBe(ModelAvailability.UNSPECIFIED);
   });
 
   it('follows the list', () => {
@@ -217,6 +218,6 @@ describe('liveModels', () => {
       () => [{ provider: 'a', status: HealthStatus.SERVING }],
     )();
     const sent = toBinary(ModelSchema, first ?? create(ModelSchema));
-    expect(fromBinary(ModelSchema, sent)).toMatchObject({ id: 'one', providerStatus: HealthStatus.SERVING });
+    expect(fromBinary(ModelSchema, sent)).toMatchObject({ id: 'one', availability: ModelAvailability.AVAILABLE });
   });
 });

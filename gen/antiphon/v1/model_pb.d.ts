@@ -4,7 +4,6 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { HealthStatus } from "./health_pb.js";
 
 /**
  * Describes the file antiphon/v1/model.proto.
@@ -176,11 +175,11 @@ export declare type Model = Message<"antiphon.v1.Model"> & {
   price?: ModelPrice | undefined;
 
   /**
-   * The state of its provider, as in HealthResponse.
+   * Whether its provider can be called now, by what the gateway has seen of it.
    *
-   * @generated from field: antiphon.v1.HealthStatus provider_status = 11;
+   * @generated from field: antiphon.v1.ModelAvailability availability = 11;
    */
-  providerStatus: HealthStatus;
+  availability: ModelAvailability;
 
   /**
    * Whether the provider's own listing has it. Unset if the listing was not read.
@@ -326,6 +325,46 @@ export declare type ModelPriceTier = Message<"antiphon.v1.ModelPriceTier"> & {
  * Use `create(ModelPriceTierSchema)` to create a new message.
  */
 export declare const ModelPriceTierSchema: GenMessage<ModelPriceTier>;
+
+/**
+ * ModelAvailability says whether a model's provider can be called now.
+ *
+ * @generated from enum antiphon.v1.ModelAvailability
+ */
+export enum ModelAvailability {
+  /**
+   * Not known: the provider is not switched on.
+   *
+   * @generated from enum value: MODEL_AVAILABILITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It can.
+   *
+   * @generated from enum value: MODEL_AVAILABILITY_AVAILABLE = 1;
+   */
+  AVAILABLE = 1,
+
+  /**
+   * It can, and something is wrong: Health says what.
+   *
+   * @generated from enum value: MODEL_AVAILABILITY_DEGRADED = 2;
+   */
+  DEGRADED = 2,
+
+  /**
+   * It cannot: the gateway has taken the provider out of use.
+   *
+   * @generated from enum value: MODEL_AVAILABILITY_UNAVAILABLE = 3;
+   */
+  UNAVAILABLE = 3,
+}
+
+/**
+ * Describes the enum antiphon.v1.ModelAvailability.
+ */
+export declare const ModelAvailabilitySchema: GenEnum<ModelAvailability>;
 
 /**
  * ModelTier sorts models by what they cost and can do.

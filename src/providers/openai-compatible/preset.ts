@@ -31,9 +31,7 @@ export const preset = ({ kind, baseUrl, needsKey = true, sign = bearer, quirks, 
   settings: ['compat'],
   apis: [],
   create: ({ name, baseUrl: address, headers, compat }) => {
-    const flags = compat ? flagged(compat) : {};
-    const own = typeof quirks === 'function' ? quirks : () => quirks;
-    const chat = openaiChat((model) => ({ ...usual, ...own(model), ...flags }));
+    const chat = openaiChat(quirksFor(quirks, compat ? flagged(compat) : {}));
     return {
       name,
       telemetryName: more.telemetryName?.(name) ?? kind,
@@ -45,6 +43,13 @@ export const preset = ({ kind, baseUrl, needsKey = true, sign = bearer, quirks, 
     };
   },
 });
+
+/** Those of a model; made once where all models are alike. */
+function quirksFor(quirks: Preset['quirks'], flags: Quirks): (model: string) => OpenAiChatQuirks {
+  if (typeof quirks === 'function') return (model) => ({ ...usual, ...quirks(model), ...flags });
+  const same = { ...usual, ...quirks, ...flags };
+  return () => same;
+}
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
