@@ -4,7 +4,7 @@
 //
 //   npm run record -- <kind> <case> [--request file.json] [--stream | --unary] [--out folder]
 //
-// The request is test/fixtures/<kind>/<case>/request.json, or the file of --request, which is then copied there. The key
+// The request is <kind>/<case>/request.json in the folder of --out, else in test/fixtures; or the file of --request. The key
 // is taken from the variable that switches the provider on, such as OPENAI_API_KEY; <KIND>_BASE_URL moves the address.
 // --stream, --unary: only this way of asking; without one of them, both. --out: instead of test/fixtures.
 //
@@ -52,7 +52,8 @@ function readOrder(): Order {
     throw new Misused(`There is no kind "${kind}". Choose one of: ${[...providerKinds.keys()].join(', ')}`);
   if (!/^[a-z0-9-]+$/.test(name)) throw new Misused('A case is named in small letters, digits and "-".');
   const folder = join(values.out, kind);
-  const requestFile = values.request ?? join(folder, name, 'request.json');
+  const own = [folder, join(FIXTURES, kind)].map((root) => join(root, name, 'request.json'));
+  const requestFile = values.request ?? own.find((file) => existsSync(file)) ?? join(folder, name, 'request.json');
   if (!existsSync(requestFile)) throw new Misused(`There is no request at ${requestFile}. Name one with --request.`);
   const ways =
     values.stream === values.unary ? (['unary', 'stream'] as const) : ([values.stream ? 'stream' : 'unary'] as const);
@@ -79,6 +80,8 @@ function questionOf({ kind, name, requestFile, folder }: Order, { key, baseUrl, 
   const made = providerKinds.get(kind);
   const address = baseUrl ?? made?.baseUrl;
   if (!made || address === undefined) throw new Misused(`Set the address of ${kind}, as <KIND>_BASE_URL.`);
+  if (!URL.canParse(address))
+    throw new Misused(`The address of ${kind} is none. Write it as https://api.example.com/v1.`);
   const file = join(folder, name, 'settings.json');
   const stated: Partial<ProviderSettings> = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
   const as = (folder: string | undefined) => {
@@ -131,6 +134,14 @@ function write(root: string, folders: Folders, secrets: readonly string[]): void
     writeFileSync(join(folder, file), text);
     process.stdout.write(`wrote ${join(folder, file)}\n`);
   }
+  if (files.some(({ file }) => file === 'failure.json'))
+    process.stdout.write('The provider did not give a whole answer: it is kept as a failure.\n');
+}
+
+/** What went wrong below a failed request: its own message says only that it failed, and the cause's has the address. */
+function reason({ message, cause }: Error): string {
+  if (!(cause instanceof Error)) return message;
+  return `The provider could not be reached${'code' in cause ? `: ${String(cause.code)}` : ''}.`;
 }
 
 try {
@@ -138,6 +149,6 @@ try {
 } catch (error) {
   const isMisused = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
   if (error instanceof GatewayError) process.stderr.write(`${error.kind}: ${error.message}\n`);
-  else process.stderr.write(`${error instanceof Error ? error.message : 'It failed.'}\n`);
+  else process.stderr.write(`${error instanceof Error ? reason(error) : 'It failed.'}\n`);
   process.exitCode = isMisused || error instanceof Misused ? 2 : 1;
 }

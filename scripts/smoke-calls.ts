@@ -1,4 +1,4 @@
-import { type Client, ConnectError } from '@connectrpc/connect';
+import { type Client, Code, ConnectError } from '@connectrpc/connect';
 import { type CompleteResponse, CostStatus, Role } from '#gen/antiphon/v1/completion_pb.js';
 import type { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 
@@ -79,7 +79,7 @@ export async function check(llm: Llm, model: string): Promise<boolean> {
     } catch (error) {
       well = false;
       const { code, rawMessage } = ConnectError.from(error);
-      say(`${model} ${mode}: FAILED, gRPC status ${code}: ${rawMessage}`);
+      say(`${model} ${mode}: FAILED, ${Code[code]}: ${rawMessage}`);
     }
   }
   return well;

@@ -6,7 +6,7 @@
 // --address: call a gateway that runs already, on its gRPC port.
 // --model: the model to call at a provider, instead of the cheapest that is known. May be given several times.
 //
-// Ends with 1 if a call failed, and with 2 if it was called wrongly.
+// Ends with 1 if a call failed or a model of --model was not called, and with 2 if it was called wrongly.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConnectError, createClient } from '@connectrpc/connect';
@@ -93,6 +93,10 @@ async function smoke(address: string, asked: readonly string[]): Promise<boolean
     called.push(provider);
   }
   saySkipped(called);
+  for (const model of asked.filter((name) => !called.includes(name.slice(0, name.indexOf('/'))))) {
+    say(`${model} was not called: write "provider/id", with a provider that is switched on here.`);
+    well = false;
+  }
   if (providers.length === 0) say('Nothing was called: no provider is switched on.');
   return well;
 }

@@ -1,11 +1,12 @@
 import { type Connections, connections } from './backends/http/connections.ts';
 import { readListing } from './backends/http/listing.ts';
 import { mediaFetcher } from './backends/http/media.ts';
+import { mediaRoom } from './backends/http/media-room.ts';
 import { type ListingNews, type ListingSource, startRefresh } from './backends/http/refresh.ts';
 import { type HttpBackend, httpBackend } from './backends/http.ts';
 import { mockBackend } from './backends/mock.ts';
 import { type Catalogue, catalogue, catalogueProviders } from './catalogue/catalogue.ts';
-import { dayOf } from './catalogue/day.ts';
+import { todayBy } from './catalogue/day.ts';
 import { type Directory, directory } from './catalogue/directory.ts';
 import { priceOf } from './catalogue/price.ts';
 import type { Config, ProviderConfig } from './config/config.ts';
@@ -17,7 +18,8 @@ import { attempt, type Busy } from './layers/attempt.ts';
 import { deadline } from './layers/deadline.ts';
 import { govern } from './layers/govern.ts';
 import { impersonate } from './layers/impersonate.ts';
-import { type KeyAside, KeyRing } from './layers/keys/key-ring.ts';
+import { type KeyAside, KeyRing, keyRefusals } from './layers/keys/key-ring.ts';
+import { askWithKey } from './layers/keys/listing-key.ts';
 import { keys } from './layers/keys.ts';
 import { media } from './layers/media.ts';
 import { type Observer, observe } from './layers/observe.ts';
@@ -25,6 +27,7 @@ import { route } from './layers/route.ts';
 import { timeouts } from './layers/timeouts.ts';
 import type { Provider } from './providers/provider.ts';
 import { providerKinds } from './providers/registry.ts';
+import type { KeysAside } from './telemetry/key-metrics.ts';
 import type { CallMetrics } from './telemetry/metrics.ts';
 import type { CallOutcome } from './telemetry/record.ts';
 
@@ -48,6 +51,8 @@ export interface Gateway {
   activeCalls(provider: string): number;
   /** Those of its keys that this provider has refused. */
   keysAside(provider: string): readonly KeyAside[];
+  /** How many that are, of each provider with keys and for each reason. */
+  keyCounts(): readonly KeysAside[];
   /** Breaks off what is under way with providers, and resolves when nothing is open any more. */
   close(): Promise<void>;
 }
@@ -73,10 +78,11 @@ export const targetLayers = (
   { name, wantsBytes }: Pick<Provider, 'name' | 'wantsBytes'>,
   busy: Busy,
   ring: KeyRing,
+  room = mediaRoom(config.media.maxHeldBytes),
 ): NamedLayer[] => [
   // Outermost, so that no try fetches again, and a slow server of files does not count against the provider.
   ...(wantsBytes
-    ? [{ name: 'media', layer: media(mediaFetcher({ ...config.media, clock, wanted: wantsBytes }), clock) }]
+    ? [{ name: 'media', layer: media(mediaFetcher({ ...config.media, clock, room, wanted: wantsBytes }), clock) }]
     : []),
   // Above the record of a try, so that each key that was tried has one.
   { name: 'keys', layer: keys(ring, (aside) => keyAside(name, aside)) },
@@ -96,6 +102,7 @@ export function gateway(parts: GatewayParts): Gateway {
   const telemetryNames = new Map<string, string>();
   const rings = new Map<string, KeyRing>();
   const sources: ListingSource[] = [];
+  const room = mediaRoom(config.media.maxHeldBytes);
   for (const settings of config.providers) {
     const provider = providerOf(settings);
     const ring = new KeyRing(settings.keys, parts.clock);
@@ -103,7 +110,7 @@ export function gateway(parts: GatewayParts): Gateway {
       ? httpBackendOf(provider, settings, parts, ring, { closers, sources })
       : priced(mockBackend(config.mock, parts.clock), pricing(parts.models));
     rings.set(settings.name, ring);
-    stacks.set(settings.name, compose(targetLayers(parts, provider ?? settings, busy, ring), backend));
+    stacks.set(settings.name, compose(targetLayers(parts, provider ?? settings, busy, ring, room), backend));
     if (provider) telemetryNames.set(settings.name, provider.telemetryName);
   }
   const refresh = refreshing(parts, sources);
@@ -115,11 +122,17 @@ export function gateway(parts: GatewayParts): Gateway {
     complete,
     activeCalls: (provider) => active.get(provider) ?? 0,
     keysAside: (provider) => rings.get(provider)?.aside ?? [],
+    keyCounts: () => [...rings].flatMap(([provider, ring]) => countsOf(provider, ring)),
     async close() {
       await refresh?.close();
       await Promise.all(closers.map((close) => close()));
     },
   };
+}
+
+function countsOf(provider: string, { size, aside }: KeyRing): KeysAside[] {
+  if (size === 0) return [];
+  return keyRefusals.map((reason) => ({ provider, reason, keys: aside.filter(({ kind }) => kind === reason).length }));
 }
 
 /** Counts the calls that are with each provider, here and in the metrics. */
@@ -140,14 +153,14 @@ function busyIn(active: Map<string, number>, metrics: GatewayParts['metrics']): 
 function httpBackendOf(
   provider: Provider,
   { maxConnections }: ProviderConfig,
-  { config, models, clock, redact }: GatewayParts,
+  { config, models, clock, redact, keyAside }: GatewayParts,
   ring: KeyRing,
   { closers, sources }: Opened,
 ): Complete {
   const { maxResponseBytes, maxEventBytes, timeouts: limits } = config;
   const open = connections(provider.baseUrl.origin, { maxConnections, connectMs: limits.connectMs });
   closers.push(open.close);
-  if (provider.listing) sources.push(listingAt(provider, open, ring, clock));
+  if (provider.listing) sources.push(listingAt(provider, open, ring, { clock, keyAside }));
   const price = pricing(models);
   return httpBackend({ provider, connections: open, price, clock, redact, maxResponseBytes, maxEventBytes });
 }
@@ -158,9 +171,19 @@ interface Opened {
   readonly sources: ListingSource[];
 }
 
-const listingAt = (provider: Provider, open: Connections, ring: KeyRing, clock: Clock): ListingSource => ({
+const listingAt = (
+  provider: Provider,
+  open: Connections,
+  ring: KeyRing,
+  { clock, keyAside }: Pick<GatewayParts, 'clock' | 'keyAside'>,
+): ListingSource => ({
   provider: provider.name,
-  read: (signal) => readListing({ provider, connections: open, key: ring.first()?.value, clock }, signal),
+  read: (signal) =>
+    askWithKey(
+      ring,
+      (aside) => keyAside(provider.name, aside),
+      (key) => readListing({ provider, connections: open, key: key?.value, clock }, signal),
+    ),
 });
 
 /** Undefined: the configuration wants no listings to be read, or nobody is told of them. */
@@ -212,7 +235,7 @@ export function directoryOf(config: Config, clock: Clock = systemClock, known = 
   const real = config.providers.some(({ name, kind }) => name === config.defaultProvider && kind !== 'mock');
   return directory({
     catalogue: known,
-    today: () => dayOf(clock.wallMs()),
+    today: todayBy(clock),
     providers: placesOf(config),
     defaultModel: config.defaultModel,
     defaultProvider: real ? config.defaultProvider : undefined,

@@ -35,18 +35,20 @@ export async function start(config: Config, log: Log, clock: Clock = systemClock
   const redact = redactor(config.secrets);
   const known = catalogueOf(config);
   const models = directoryOf(config, clock, known);
-  const telemetry = await startTelemetry(telemetryOptions(config, models, log, clock));
+  const made: { path?: Gateway; servers?: Servers } = {};
+  const keysAside = () => made.path?.keyCounts() ?? [];
+  const telemetry = await startTelemetry({ ...telemetryOptions(config, models, log, clock), keysAside });
   const { metrics, tracing } = telemetry;
   const record = recorder({ metrics, log, redact });
   const listings = listingNews(known, log, clock);
   const path = gateway({ config, models, clock, redact, record, metrics, keyAside: keyAside(log, clock), listings });
+  made.path = path;
   const refused: LlmServiceParts['refused'] = (call, error) => record(callOutcome(call, clock.now(), error));
-  const doors: { servers?: Servers } = {};
-  const health = () => healthOf(config, path, doors.servers, clock.now());
+  const health = () => healthOf(config, path, made.servers, clock.now());
   const listed = liveModels(models.list, () => health().providers);
   const service = llmService({ complete: path.complete, models: listed, health, refused, clock, version });
   try {
-    doors.servers = await startServers({
+    made.servers = await startServers({
       config: config.server,
       service,
       tracing,
@@ -55,7 +57,7 @@ export async function start(config: Config, log: Log, clock: Clock = systemClock
       clock,
       newId: randomUUID,
     });
-    return running(doors.servers, path, telemetry);
+    return running(made.servers, path, telemetry);
   } catch (error) {
     await Promise.all([path.close(), telemetry.shutdown()]);
     throw error;

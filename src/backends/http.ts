@@ -45,9 +45,10 @@ export function httpBackend(settings: HttpBackend): Complete {
     const wire = dialect.toWire(call.request, target, call.sink !== undefined);
     addWarnings(call.trail, wire.warnings);
     const fold = new Fold();
-    const answer = new Answer(backend, dialect, call, target, fold);
+    const isStreamed = call.sink !== undefined || wire.body.stream === true;
+    const answer = new Answer(backend, dialect, call, target, fold, isStreamed);
     try {
-      await send(backend, call, wire, answer);
+      await send(backend, call, wire, isStreamed && dialect.framing === 'sse', answer);
       return response(backend, call, target, wire, answer, fold);
     } catch (thrown) {
       if (fold.parts.length > 0) notePart(backend, call, target, fold);
@@ -67,9 +68,15 @@ interface Place extends HttpBackend {
   readonly basePath: string;
 }
 
-async function send(backend: Place, call: Call, wire: WireRequest, answer: Answer): Promise<void> {
+async function send(
+  backend: Place,
+  call: Call,
+  wire: WireRequest,
+  wantsEvents: boolean,
+  answer: Answer,
+): Promise<void> {
   const { clock } = backend;
-  const request = httpRequest(backend, call, wire);
+  const request = httpRequest(backend, call, wire, wantsEvents);
   const sentMs = clock.now();
   try {
     await exchange(backend.connections, request, call.signal, answer, clock);
@@ -80,14 +87,14 @@ async function send(backend: Place, call: Call, wire: WireRequest, answer: Answe
 }
 
 /** Of what came in with a call, nothing goes to the provider but the contract's fields and the trace's parent. */
-function httpRequest({ provider, basePath }: Place, call: Call, wire: WireRequest): HttpRequest {
+function httpRequest({ provider, basePath }: Place, call: Call, wire: WireRequest, wantsEvents: boolean): HttpRequest {
   const { traceparent } = call.span;
   const { traceId, sessionId, sourceAgent } = call.context;
   const ids = { callId: call.id, traceId, sessionId, sourceAgent };
   const headers: Record<string, string> = {
     ...provider.headers(ids, call.key?.value),
     'content-type': 'application/json',
-    accept: call.sink ? 'text/event-stream' : 'application/json',
+    accept: wantsEvents ? 'text/event-stream' : 'application/json',
     'accept-encoding': 'identity',
     'user-agent': 'antiphon',
   };
@@ -134,8 +141,12 @@ function withoutSecrets(names: Names, redact: Redact): Names {
 
 /** The provider's words leave only without secrets, and not at all if they repeat the conversation. */
 function presentable(error: GatewayError, call: Call, requestId: string, redact: Redact): GatewayError {
-  const { detail, ...facts } = error.facts;
-  const words = detail && !quotesConversation(detail, call.request) ? { detail: redact(detail) } : {};
-  const id = requestId ? { upstreamRequestId: requestId } : {};
-  return new GatewayError(error.kind, error.message, { ...facts, ...id, ...words });
+  const { detail, upstreamCode, upstreamRequestId, ...facts } = error.facts;
+  const id = requestId || redact(upstreamRequestId ?? '');
+  return new GatewayError(error.kind, error.message, {
+    ...facts,
+    ...(id ? { upstreamRequestId: id } : {}),
+    ...(upstreamCode ? { upstreamCode: redact(upstreamCode) } : {}),
+    ...(detail && !quotesConversation(detail, call.request) ? { detail: redact(detail) } : {}),
+  });
 }

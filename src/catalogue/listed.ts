@@ -29,14 +29,16 @@ export interface ListingSource {
 }
 
 const MAX_LISTED = 10_000;
-const MAX_ID = 256;
+
+/** What a caller can name, and a terminal can show. */
+const ID = /^[^\p{C}\p{Z}]{1,256}$/u;
 
 /** What a listing adds to the catalogue. What makes no sense in it is left out, and so is all beyond 10,000 models. */
 export const fromListing = (listed: readonly ListedModel[], source: ListingSource): Amendments =>
   new Map(
     listed
       .slice(0, MAX_LISTED)
-      .filter(({ id }) => id !== '' && id.length <= MAX_ID)
+      .filter(({ id }) => ID.test(id))
       .map((model) => [model.id, { ...limitsOf(model), ...lifeOf(model), ...priceOf(model, source) }]),
   );
 

@@ -35,6 +35,7 @@ const timeoutsOf = ({ timeouts }: FileConfig): TimeoutConfig => ({
 const mediaOf = ({ media }: FileConfig): MediaConfig => ({
   fetch: media.fetch,
   maxBytes: media.max_bytes,
+  maxHeldBytes: media.max_held_bytes,
   maxItems: media.max_items,
   timeoutMs: media.timeout_ms,
 });

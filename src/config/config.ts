@@ -43,6 +43,8 @@ export interface MediaConfig {
   readonly fetch: boolean;
   /** Of all of a call together. */
   readonly maxBytes: number;
+  /** Of all calls that are under way together. */
+  readonly maxHeldBytes: number;
   /** Of all of a call together. */
   readonly maxItems: number;
   /** Until one of them is there. */

@@ -98,10 +98,13 @@ const USUAL_NAME = /^[A-Z_][A-Z0-9_]{0,63}$/;
 
 function unset(variable: string, path: Path): Problem {
   const isUsual = USUAL_NAME.test(variable);
+  // A secret has no default that may stand in the file.
+  const otherwise = isKey(path) || isCredentialHeader(path) ? '} if it may be missing' : 'default}';
+  const what = isUsual ? variable : 'it';
   return {
     path: pathText(path),
     problem: isUsual ? `needs the variable ${variable}, which is not set` : 'needs a variable that is not set',
-    fix: isUsual ? `Set ${variable}, or write \${${variable}:-default}.` : `Set it, or write \${VAR:-default}.`,
+    fix: `Set ${what}, or write \${${isUsual ? variable : 'VAR'}:-${otherwise}.`,
   };
 }
 

@@ -87,8 +87,12 @@ function unknownKeys(path: Path, keys: readonly string[]): Problem[] {
   }));
 }
 
-/** What an issue means for the reader. The schema's own messages are not used: they may quote a value. */
-export const issueProblems = (issue: Issue): Problem[] =>
-  issue.code === 'unrecognized_keys'
-    ? unknownKeys(issue.path, issue.keys)
-    : [{ path: pathText(issue.path), ...explain(issue) }];
+/**
+ * What an issue means for the reader; `isMissing`: nothing is there. The schema's own messages are not used: they may
+ * quote a value.
+ */
+export function issueProblems(issue: Issue, isMissing: boolean): Problem[] {
+  if (issue.code === 'unrecognized_keys') return unknownKeys(issue.path, issue.keys);
+  const { problem, fix } = explain(issue);
+  return [{ path: pathText(issue.path), problem: isMissing ? 'is missing' : problem, fix }];
+}

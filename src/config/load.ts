@@ -27,15 +27,23 @@ function readFileOf(variables: Variables, readFile: ReadFile): ParsedFile {
 }
 
 /** Settings that are possible alone and not together. */
-function conflicts({ server, limits }: FileConfig): Problem[] {
+function conflicts({ server, limits, media }: FileConfig): Problem[] {
   const ports = ['grpc_port', 'http_port', 'metrics_port'] as const;
   const taken = ports.filter((port, i) => ports.slice(0, i).some((other) => server[port] === server[other]));
   const problems = taken
     .filter((port) => server[port] !== 0)
     .map((port) => ({ path: `server.${port}`, problem: 'is the port of another door', fix: 'Choose another, or 0.' }));
-  if (limits.max_event_bytes <= limits.max_response_bytes) return problems;
-  const problem = 'is more than max_response_bytes';
-  return [...problems, { path: 'limits.max_event_bytes', problem, fix: 'Lower it, or raise the other.' }];
+  return [
+    ...problems,
+    ...notMore('limits', 'max_event_bytes', 'max_response_bytes', limits),
+    ...notMore('media', 'max_bytes', 'max_held_bytes', media),
+  ];
+}
+
+/** A problem if one setting of a part is more than another. */
+function notMore<Name extends string>(part: string, one: Name, other: Name, settings: Record<Name, number>): Problem[] {
+  if (settings[one] <= settings[other]) return [];
+  return [{ path: `${part}.${one}`, problem: `is more than ${other}`, fix: 'Lower it, or raise the other.' }];
 }
 
 /** What depends on a part that is broken cannot be judged, and would only be noise. */
@@ -64,7 +72,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
 
   const problems = firstOfEachPlace(file.problems, expanded.problems, checked.problems, providers.problems);
   const selected = select({ config, providers, impliedProvider: impliedProvider(variables) });
-  const together = isBroken(problems, 'server', 'limits') ? [] : conflicts(config);
+  const together = isBroken(problems, 'server', 'limits', 'media') ? [] : conflicts(config);
   const chosen = isBroken(problems, 'providers', 'models', 'mock') ? [] : selected.problems;
   problems.push(...together, ...chosen, ...overlaid.problems);
 

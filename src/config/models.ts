@@ -1,4 +1,4 @@
-import { ModelTier } from '#gen/antiphon/v1/model_pb.js';
+import { ModelLifecycle, ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import { type Catalogue, catalogueProviders } from '../catalogue/catalogue.ts';
 import type { ProviderConfig } from './config.ts';
 import { kindNames } from './kinds.ts';
@@ -63,6 +63,9 @@ export function findDefault(
 /** What is worth knowing of a model's life; undefined: nothing. */
 export function lifeNotice(model: string, known: Catalogue): string | undefined {
   const slash = model.indexOf('/');
-  const date = known.find({ provider: model.slice(0, slash), model: model.slice(slash + 1) })?.retirementDate;
-  return date ? `The default model ${model} is no longer served from ${date} on; choose a newer one.` : undefined;
+  const facts = known.find({ provider: model.slice(0, slash), model: model.slice(slash + 1) });
+  if (!facts) return undefined;
+  const { retirementDate: date, lifecycle } = facts;
+  if (date === '' && lifecycle !== ModelLifecycle.RETIRED) return undefined;
+  return `The default model ${model} is no longer served${date && ` from ${date} on`}; choose a newer one.`;
 }

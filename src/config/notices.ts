@@ -1,4 +1,4 @@
-import { keyVariables, MOCK, variablesOfKinds } from './kinds.ts';
+import { allKeyVariables, keyVariables, MOCK, variablesOfKinds } from './kinds.ts';
 import type { OffProvider, Providers } from './providers.ts';
 import type { FileConfig } from './schema.ts';
 import { similar } from './similar.ts';
@@ -11,6 +11,17 @@ function secondNames(variables: Variables): string[] {
     const [first, ...others] = names.filter((name) => variables.has(name));
     const different = others.filter((name) => first && variables.get(name) !== variables.get(first));
     return different.map((name) => `${name} is set and not used: ${first} is.`);
+  });
+}
+
+/** A number that no key has would leave a key out in silence. */
+function otherNumbers(variables: Variables): string[] {
+  const ofKinds = variablesOfKinds.flatMap(({ keys }) => keys);
+  return [...variables.keys()].flatMap((name) => {
+    const base = name.replace(/_\d+$/, '');
+    if (base === name || allKeyVariables.includes(name)) return [];
+    if (base === 'LLM_API_KEY') return [`${name} is set and not used: list further keys in the file, as api_keys.`];
+    return ofKinds.includes(base) ? [`${name} is set and not used: further keys are ${base}_2 to ${base}_9.`] : [];
   });
 }
 
@@ -55,12 +66,21 @@ const offNotice = ({ name, lacks }: OffProvider): string =>
 function idleModels({ catalogue, mock }: FileConfig, { on }: Providers): string[] {
   const named = Object.keys(catalogue.models).map((target) => target.slice(0, target.indexOf('/')));
   const idle = [...new Set(named)].filter((name) => name !== MOCK && !on.some((provider) => provider.name === name));
-  return mock.use ? [] : idle.map((name) => `catalogue.models has models of ${name}, which is not on.`);
+  if (mock.use) return [];
+  return idle.map((name) => {
+    const meant = similar(
+      name,
+      on.map((provider) => provider.name),
+    );
+    const end = meant === undefined ? '.' : `: did you mean ${meant}?`;
+    return `catalogue.models has models of ${name}, which is not on, so they have no effect${end}`;
+  });
 }
 
 /** What is worth saying at start-up besides which models may be called. */
 export const generalNotices = (variables: Variables, config: FileConfig, providers: Providers): readonly string[] => [
   ...secondNames(variables),
+  ...otherNumbers(variables),
   ...ineffective(variables, config),
   ...misspelt(variables),
   ...providers.off.map(offNotice),

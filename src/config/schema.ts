@@ -105,6 +105,9 @@ const mediaSchema = z
   .strictObject({
     fetch: flag('Fetch them. false: a call that would need it is refused.').default(true),
     max_bytes: bytes('How large those of one call may be together, in bytes.').default(20 * MIB),
+    max_held_bytes: bytes(
+      'How large those of all calls under way may be together, in bytes. A call for which there is no room is refused.',
+    ).default(256 * MIB),
     max_items: whole(1, 1000, 'The most that are fetched for one call.').default(20),
     timeout_ms: durationMs(1, 'Until one is there.').default(10_000),
   })

@@ -49,3 +49,12 @@ function within(inner: unknown, path: Path, value: unknown): unknown {
   if (!Array.isArray(inner)) return inner;
   return inner.map((item, i) => (i !== at ? item : rest.length === 0 ? value : within(item, rest, value)));
 }
+
+/** A copy without these keys of what is there. */
+export function withoutKeys(tree: Branch, path: Path, keys: readonly string[]): Branch {
+  const there = valueAt(tree, path);
+  if (!isBranch(there)) return tree;
+  const gone = new Set(keys);
+  const left = Object.fromEntries(Object.entries(there).filter(([key]) => !gone.has(key)));
+  return path.length === 0 ? left : withValue(tree, path, left);
+}

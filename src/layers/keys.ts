@@ -18,9 +18,10 @@ export const keys =
       const tried = new Set<ApiKey>();
       let key = ring.first();
       for (;;) {
+        const { refusals } = ring;
         try {
           const response = await next({ ...call, key });
-          if (key) ring.taken(key);
+          if (key) ring.taken(key, refusals);
           return response;
         } catch (thrown) {
           const error = toGatewayError(thrown);

@@ -3,6 +3,9 @@ import { listing } from './anthropic/listing.ts';
 import { anthropicQuirks } from './anthropic/models.ts';
 import type { ProviderKind } from './provider.ts';
 
+/** What other tools take by this name, such as `ANTHROPIC_BASE_URL`, is an address without the version. */
+const withVersion = (baseUrl: URL): URL => (baseUrl.pathname === '/' ? new URL('/v1', baseUrl) : baseUrl);
+
 /**
  * Anthropic itself. The version 2023-06-01 of its API takes what all of its models take; the newer one refuses sampling.
  *
@@ -19,7 +22,7 @@ export const anthropic: ProviderKind = {
     return {
       name,
       telemetryName: 'anthropic',
-      baseUrl,
+      baseUrl: withVersion(baseUrl),
       dialect: () => messages,
       headers: (_, key) => ({
         ...(key === undefined ? {} : { 'x-api-key': key }),

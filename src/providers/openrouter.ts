@@ -55,7 +55,7 @@ const quirks: OpenAiChatQuirks = {
   replayReasoningDetails: true,
   reasoningField: 'reasoning',
   reportedCost: true,
-  cacheControl: true,
+  cacheMark: 'cache_control',
   promptCacheKey: true,
   audioFormats: ['wav', 'mp3', 'flac', 'ogg', 'aac', 'aiff', 'm4a'],
   documents: 'data_or_url',

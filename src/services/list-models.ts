@@ -37,8 +37,8 @@ const key = ({ provider, id }: Model): string => `${provider} ${id}`;
 export const inOrder = (models: readonly Model[]): Model[] => models.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 
 /**
- * The models of a list in order, each with the state of its provider at the time it is asked. The list is left as it is,
- * and sorted again only when it is another one.
+ * The models of a list in order, each with the state of its provider at the time it is asked. The list is left as it is;
+ * the same array is given until another list or another state is there.
  */
 export function liveModels(
   list: () => readonly Model[],
@@ -46,17 +46,25 @@ export function liveModels(
 ): () => readonly Model[] {
   let sortedFrom: readonly Model[] | undefined;
   let sorted: readonly Model[] = [];
+  let madeOf = '';
+  let live: readonly Model[] = [];
   return () => {
     const models = list();
+    const states = new Map(health().map(({ provider, status }) => [provider, status]));
+    const from = [...states].join();
+    if (models === sortedFrom && from === madeOf) return live;
     if (models !== sortedFrom) sorted = inOrder(models);
     sortedFrom = models;
-    const states = new Map(health().map(({ provider, status }) => [provider, status]));
-    return sorted.map((model) => ({
-      ...model,
-      availability: availability[states.get(model.provider) ?? HealthStatus.UNSPECIFIED],
-    }));
+    madeOf = from;
+    live = sorted.map((model) => withState(model, states.get(model.provider)));
+    return live;
   };
 }
+
+const withState = (model: Model, status = HealthStatus.UNSPECIFIED): Model => ({
+  ...model,
+  availability: availability[status],
+});
 
 const availability: Readonly<Record<HealthStatus, ModelAvailability>> = {
   [HealthStatus.UNSPECIFIED]: ModelAvailability.UNSPECIFIED,

@@ -58,15 +58,25 @@ export interface Family {
   data(start: HrTime, now: HrTime): MetricData;
 }
 
-/** All series of one counter, or of one gauge that calls add to and take from. */
+/** What a counter is besides its name. */
+export interface CounterOptions {
+  /** False: it is a gauge, which calls add to and take from. Default: true. */
+  readonly isMonotonic?: boolean;
+  /** How many of what is counted are one of what is shown: whole numbers add up exactly, fractions do not. Default: 1. */
+  readonly countedPerShown?: number;
+}
+
+/** All series of one counter, or of one gauge. */
 export class CounterFamily implements Family {
   readonly #name: MetricName;
   readonly #isMonotonic: boolean;
+  readonly #countedPerShown: number;
   readonly #series: Counter[] = [];
 
-  constructor(name: MetricName, isMonotonic = true) {
+  constructor(name: MetricName, { isMonotonic = true, countedPerShown = 1 }: CounterOptions = {}) {
     this.#name = name;
     this.#isMonotonic = isMonotonic;
+    this.#countedPerShown = countedPerShown;
   }
 
   /** A new series. Whoever asks keeps it, and asks but once for the same labels. */
@@ -82,7 +92,12 @@ export class CounterFamily implements Family {
       aggregationTemporality: AggregationTemporality.CUMULATIVE,
       dataPointType: DataPointType.SUM,
       isMonotonic: this.#isMonotonic,
-      dataPoints: this.#series.map(({ labels, value }) => ({ startTime, endTime, attributes: labels, value })),
+      dataPoints: this.#series.map(({ labels, value }) => ({
+        startTime,
+        endTime,
+        attributes: labels,
+        value: value / this.#countedPerShown,
+      })),
     };
   }
 }
@@ -121,12 +136,20 @@ export class HistogramFamily implements Family {
 }
 
 /** A number that is looked up when it is asked for. */
-export const observed = (name: MetricName, isMonotonic: boolean, read: () => number): Family => ({
+export const observed = (name: MetricName, isMonotonic: boolean, read: () => number): Family =>
+  observedSeries(name, isMonotonic, () => [{ labels: {}, value: read() }]);
+
+/** Several of them. The labels must be from a closed set. */
+export const observedSeries = (
+  name: MetricName,
+  isMonotonic: boolean,
+  read: () => readonly { readonly labels: Attributes; readonly value: number }[],
+): Family => ({
   data: (startTime, endTime) => ({
     descriptor: descriptor(name),
     aggregationTemporality: AggregationTemporality.CUMULATIVE,
     dataPointType: DataPointType.SUM,
     isMonotonic,
-    dataPoints: [{ startTime, endTime, attributes: {}, value: read() }],
+    dataPoints: read().map(({ labels, value }) => ({ startTime, endTime, attributes: labels, value })),
   }),
 });

@@ -7,7 +7,8 @@ import type { Target } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ErrorKind, errorRule, type GrpcCode } from '../core/errors.ts';
 import { readCost } from './cost.ts';
-import { type Counter, CounterFamily, type Family, type Histogram, HistogramFamily } from './instruments.ts';
+import { type Counter, CounterFamily, type Histogram, HistogramFamily } from './instruments.ts';
+import { type KeysAside, keyMetrics } from './key-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
 import { statusName } from './status.ts';
 
@@ -38,6 +39,8 @@ export interface MetricsOptions {
   /** The models that have labels of their own: those of the configuration and of the catalogue. */
   readonly known: readonly Target[];
   readonly clock: Clock;
+  /** One for each provider that has keys and each reason to refuse one. Asked at every scrape. */
+  readonly keysAside?: () => readonly KeysAside[];
   /** Models beyond this many count as `other`, so that a scrape stays small. */
   readonly maxModels?: number;
 }
@@ -55,9 +58,9 @@ const OTHER = 'other';
 export function callMetrics(options: MetricsOptions): { metrics: CallMetrics; producer: MetricProducer } {
   const families = newFamilies();
   const series = new SeriesIndex(families, options.known, options.maxModels ?? MAX_MODELS);
-  const { clock } = options;
+  const { clock, keysAside = () => [] } = options;
   const startMs = clock.wallMs();
-  const all: readonly Family[] = [...Object.values(families), ...processMetrics(startMs / 1000)];
+  const all = [...Object.values(families), ...keyMetrics(keysAside), ...processMetrics(startMs / 1000)];
   const producer: MetricProducer = {
     async collect() {
       const start = millisToHrTime(startMs);
@@ -105,10 +108,13 @@ function countTokens(of: TargetSeries, usage: Usage): void {
 function countCost(of: TargetSeries, cost: Cost): void {
   const { status, nanoUsd } = readCost(cost);
   if (status === 'unpriced') of.unpriced.value++;
-  if (nanoUsd !== undefined) of.cost.value += nanoUsd / 1e9;
+  if (nanoUsd !== undefined) of.cost.value += nanoUsd;
 }
 
 type TokenType = 'input' | 'output' | 'cached_input' | 'cache_write' | 'reasoning';
+
+/** Costs are counted in thousand-millionths of a dollar. */
+const NANO = 1_000_000_000;
 
 type Families = ReturnType<typeof newFamilies>;
 
@@ -133,13 +139,19 @@ function newFamilies() {
       'llm_tokens_total',
       'Tokens. cached_input and cache_write are parts of input, reasoning is a part of output: never add them.',
     ),
-    cost: counter('llm_cost_usd_total', 'What calls cost, in US dollars. Without those that have no price.'),
+    cost: new CounterFamily(
+      { name: 'llm_cost_usd_total', help: 'What calls cost, in US dollars. Without those that have no price.' },
+      { countedPerShown: NANO },
+    ),
     unpriced: counter(
       'llm_unpriced_calls_total',
       'Calls that cost something unknown: there is no price for the model.',
     ),
     errors: counter('llm_errors_total', 'Calls that failed, by the kind of error.'),
-    active: new CounterFamily({ name: 'llm_active_requests', help: 'Calls that are with a provider now.' }, false),
+    active: new CounterFamily(
+      { name: 'llm_active_requests', help: 'Calls that are with a provider now.' },
+      { isMonotonic: false },
+    ),
     violations: counter('llm_governance_violations_total', 'Calls that governance refused.'),
     overflow: counter(
       'llm_metrics_overflow_total',

@@ -13,6 +13,7 @@ import type { Target } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Tracing } from '../core/tracing.ts';
 import type { SpanExport } from './export.ts';
+import type { KeysAside } from './key-metrics.ts';
 import type { Logger } from './log.ts';
 import { type CallMetrics, callMetrics } from './metrics.ts';
 import { serveMetrics } from './scrape.ts';
@@ -28,6 +29,8 @@ export interface TelemetryOptions {
   readonly metricsPort: number;
   /** The models that have metric labels of their own: those of the configuration and of the catalogue. */
   readonly knownTargets: readonly Target[];
+  /** One for each provider that has keys and each reason to refuse one. Default: there are none. */
+  readonly keysAside?: () => readonly KeysAside[];
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** How long `shutdown` may wait for the collector. */
@@ -50,9 +53,9 @@ const FLUSH_MS = 3_000;
  * Rejects if the metrics port cannot be had.
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { clock, flushMs = FLUSH_MS } = options;
+  const { clock, knownTargets: known, keysAside = () => [], flushMs = FLUSH_MS } = options;
   const resource = describeService(options);
-  const { metrics, producer } = callMetrics({ known: options.knownTargets, clock });
+  const { metrics, producer } = callMetrics({ known, keysAside, clock });
   const exporter = new PrometheusExporter({
     preventServerStart: true,
     withoutScopeInfo: true,

@@ -118,6 +118,27 @@ describe('an answer', () => {
     expect(sink.deltas).toHaveLength(streams ? 1 : 0);
   });
 
+  it.each([
+    ['an object', '', { error: { code: 'rate_limit_exceeded', message: 'x' } }, 'upstream_rate_limited'],
+    ['a list, which this format has none of', '', [{ error: { code: 503 } }], 'upstream_bad_response'],
+    ['after a blank line and a byte order mark', '\ufeff\r\n \t', { error: { code: 503 } }, 'upstream_overloaded'],
+    ['what is no answer', '', { a: 1 }, 'upstream_bad_response'],
+  ])('labelled as a stream may be bare JSON: %s', async (_, before, body, kind) => {
+    const complete = await start((line) => {
+      line.startStream();
+      if (before !== '') line.chunk(before);
+      for (const character of JSON.stringify(body, null, 2)) line.chunk(character);
+      line.endStream();
+    });
+    await expect(complete(call({ sink: listSink() }))).rejects.toMatchObject({ kind });
+    await expect(complete(call())).rejects.toMatchObject({ kind });
+  });
+
+  it('labelled as a stream may be a whole body', async () => {
+    const complete = await start((line) => line.json(200, chatBody('hi'), { 'content-type': 'TEXT/EVENT-STREAM' }));
+    expect(await complete(call({ sink: listSink() }))).toMatchObject({ content: text('hi') });
+  });
+
   it('without usage has an estimate, and says so', async () => {
     const complete = await start((line) => line.json(200, { ...chatBody('12345678'), usage: undefined }));
     const one = call();
@@ -190,6 +211,15 @@ describe('a failure', () => {
   });
 
   it('does not tell a key', async () => expect(await detailOf(`bad key ${KEY}`)).toBe('bad key [redacted]'));
+
+  it('does not tell one as its code, nor as the id of a request', async () => {
+    const complete = await start((line) =>
+      line.json(400, { error: { code: KEY, message: 'x' } }, { 'x-request-id': KEY }),
+    );
+    await expect(complete(call())).rejects.toMatchObject({
+      facts: { upstreamCode: '[redacted]', upstreamRequestId: '[redacted]' },
+    });
+  });
 
   it('does not tell what the caller wrote', async () => expect(await detailOf('you said: hello')).toBeUndefined());
 

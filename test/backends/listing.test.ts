@@ -92,6 +92,11 @@ describe('a listing', () => {
     await until('a closed connection', () => upstream.open === 0);
   });
 
+  it('may have more models on a page than a function takes arguments', async () => {
+    const upstream = await server((line) => line.json(200, `{"models":[${'"a",'.repeat(500_000)}"a"]}`));
+    expect(await read(providerAt(upstream, paged))).toHaveLength(500_001);
+  });
+
   it.each<[string, Script, string]>([
     [
       'a wrong key',

@@ -5,6 +5,7 @@ import { clone } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type CompleteRequest, CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { type MediaOptions, mediaFetcher } from '../../src/backends/http/media.ts';
+import { mediaRoom } from '../../src/backends/http/media-room.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -45,6 +46,7 @@ const rules = ({ port }: Upstream, overrides: Partial<MediaOptions> = {}): Media
   maxItems: 8,
   timeoutMs: 5_000,
   clock: systemClock,
+  room: mediaRoom(1_000_000),
   resolve: async (host) => (host === HOST ? ['127.0.0.1'] : []),
   isPublic: (address) => address === '127.0.0.1',
   port,
@@ -60,8 +62,8 @@ const document = (url: string, mediaType = ''): PartInit => ({
 });
 const asking = (...parts: PartInit[]): CompleteRequest => requestOf({ messages: [user(text('Look.'), ...parts)] });
 
-const run = (options: MediaOptions, request: CompleteRequest, signal = new AbortController().signal) =>
-  mediaFetcher(options)(request, signal);
+const run = async (options: MediaOptions, request: CompleteRequest, signal = new AbortController().signal) =>
+  (await mediaFetcher(options)(request, signal)).request;
 
 async function refusal(options: MediaOptions, request: CompleteRequest): Promise<GatewayError> {
   const thrown: unknown = await run(options, request).catch((error: unknown) => error);
@@ -116,9 +118,8 @@ describe('files given by URL', () => {
     const request = asking({
       part: { case: 'image', value: { source: { case: 'data', value: PNG }, mediaType: 'image/png' } },
     });
-    expect(await mediaFetcher({ ...rules({ port: 1 } as Upstream), fetch: false })(request, AbortSignal.abort())).toBe(
-      request,
-    );
+    const fetcher = mediaFetcher({ ...rules({ port: 1 } as Upstream), fetch: false });
+    expect((await fetcher(request, AbortSignal.abort())).request).toBe(request);
   });
 
   it('are asked for with nothing that tells of the caller', async () => {
@@ -383,6 +384,28 @@ describe('what is too much', () => {
     expect(gotOf(await run(enough, asking(...images)))).toEqual([GOT, GOT]);
     const { kind } = await refusal({ ...enough, maxBytes: 2 * PNG.length - 1 }, asking(...images));
     expect(kind).toBe('request_too_large');
+  });
+
+  it('is what has no room beside the files of other calls, until those are over', async () => {
+    const upstream = await server(png);
+    const room = mediaRoom(2 * PNG.length);
+    const options = rules(upstream, { room });
+    const fetcher = mediaFetcher(options);
+    const two = asking(image(at(upstream, '/1')), image(at(upstream, '/2')));
+    const held = await fetcher(two, new AbortController().signal);
+    const error = await refusal(options, two);
+    expect(error).toMatchObject({ kind: 'overloaded', facts: { retryAfterMs: 1_000 } });
+    held.release();
+    expect(room.take(2 * PNG.length)).toBe(true);
+    room.free(2 * PNG.length);
+    expect(gotOf(await run(options, two))).toEqual([GOT, GOT]);
+  });
+
+  it('leaves no room taken when it is refused', async () => {
+    const upstream = await server((line, n) => (n === 0 ? send(line, PNG) : send(line, Buffer.from('no picture'))));
+    const room = mediaRoom(1_000);
+    await refusal(rules(upstream, { room }), asking(image(at(upstream, '/1')), image(at(upstream, '/2'))));
+    expect(room.take(1_000)).toBe(true);
   });
 
   it('is too many', async () => {

@@ -115,17 +115,27 @@ describe('a gateway', () => {
   const KEY = 'sk-test-key-of-the-listing';
   const env = (url: string) => ({ OPENAI_API_KEY: KEY, OPENAI_BASE_URL: url });
 
-  it('that is told to, reads listings, and logs one line for one that fails', { timeout: 20_000 }, async () => {
+  it('that is told to, reads listings, and tells of a key that one does not know', { timeout: 20_000 }, async () => {
     const upstream = await startUpstream((line) => line.json(401, { error: { message: `bad key ${KEY}` } }));
     onTestFinished(() => upstream.close());
     const gateway = await startGateway({ env: env(upstream.url), file: 'catalogue: { refresh_ms: 60000 }' });
     onTestFinished(() => gateway.close());
-    await until('a warning', () => gateway.lines().some(({ level }) => level === 'warn'));
+    const warnings = () => gateway.lines().filter(({ level }) => level === 'warn');
+    await until('two warnings', () => warnings().length === 2);
     expect(upstream.received).toMatchObject([{ method: 'GET', headers: { authorization: `Bearer ${KEY}` } }]);
-    expect(gateway.lines().filter(({ level }) => level === 'warn')).toMatchObject([
+    expect(warnings()).toMatchObject([
+      // Calls use another key from now on, if there is one.
+      { msg: 'key set aside', provider: 'openai', key: 'OPENAI_API_KEY', error_reason: 'UPSTREAM_AUTH' },
       { msg: 'the list of models could not be read', provider: 'openai', error_reason: 'UPSTREAM_AUTH' },
     ]);
     expect(gateway.logText()).not.toContain(KEY);
+    const metrics = await gateway.metrics();
+    const samples = metrics.split('\n').filter((line) => line.startsWith('llm_keys_set_aside'));
+    expect(samples.sort()).toEqual([
+      'llm_keys_set_aside{provider="openai",error_type="upstream_auth"} 1',
+      'llm_keys_set_aside{provider="openai",error_type="upstream_billing"} 0',
+      'llm_keys_set_aside{provider="openai",error_type="upstream_rate_limited"} 0',
+    ]);
   });
 
   it('that is told to, lists what a provider lists', { timeout: 20_000 }, async () => {

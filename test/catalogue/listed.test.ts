@@ -51,7 +51,9 @@ describe('fromListing', () => {
   });
 
   it('leaves out ids that are none, and what is too much', () => {
-    expect(read({ id: '' }, { id: 'x'.repeat(257) })).toEqual([]);
+    const ids = ['', 'x'.repeat(257), 'a b', 'a\nb', '\u001b[31m', 'a\u202eb', '\ud800', 'x'.repeat(1e6)];
+    expect(read(...ids.map((id) => ({ id })))).toEqual([]);
+    expect(read({ id: 'meta-llama/Llama-3:free' }, { id: 'модель' })).toHaveLength(2);
     expect(read(...Array.from({ length: 10_001 }, (_, i) => ({ id: `m${i}` })))).toHaveLength(10_000);
   });
 });

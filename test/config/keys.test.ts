@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what references in the file look like
 import { describe, expect, it } from 'vitest';
 import { keyVariables, variablesOfKinds } from '../../src/config/kinds.ts';
-import { type Env, load, said } from './loading.ts';
+import { type Env, load, problemsOf, said } from './loading.ts';
 
 const keysOf = (provider: string, env: Env, file?: string) =>
   load({ ALLOWED_MODELS: '*', ...env }, file)
@@ -138,6 +138,37 @@ describe('the keys of a provider', () => {
 
   it('may be the same at two providers', () => {
     expect(keysOf('xai', { GROQ_API_KEY: 'k', XAI_API_KEY: 'k' })).toEqual([['XAI_API_KEY', 'k', 1]]);
+  });
+});
+
+describe('a number that no key has', () => {
+  it.each([
+    [
+      'OPENAI_API_KEY_10',
+      'OPENAI_API_KEY_10 is set and not used: further keys are OPENAI_API_KEY_2 to OPENAI_API_KEY_9.',
+    ],
+    [
+      'GEMINI_API_KEY_1',
+      'GEMINI_API_KEY_1 is set and not used: further keys are GEMINI_API_KEY_2 to GEMINI_API_KEY_9.',
+    ],
+    ['LLM_API_KEY_2', 'LLM_API_KEY_2 is set and not used: list further keys in the file, as api_keys.'],
+  ])('%s is told', (name, notice) => {
+    expect(load({ OPENAI_API_KEY: 'k1', [name]: 'k2' }).notices).toContain(notice);
+  });
+
+  it.each(['OPENAI_API_KEY_2', 'OTHER_API_KEY_10', 'OPENAI_API_KEY_X'])('%s is not', (name) => {
+    expect(load({ OPENAI_API_KEY: 'k1', [name]: 'k2' }).notices.join()).not.toContain(name);
+  });
+});
+
+describe('a key that is not there', () => {
+  it.each([
+    ['api_key: "${GONE}"', 'Set GONE, or write ${GONE:-} if it may be missing.'],
+    ['api_keys: [{ key: "${GONE}" }]', 'Set GONE, or write ${GONE:-} if it may be missing.'],
+    ['headers: { x-api-key: "${GONE}" }', 'Set GONE, or write ${GONE:-} if it may be missing.'],
+    ['base_url: "${GONE}"', 'Set GONE, or write ${GONE:-default}.'],
+  ])('%s: a default is proposed only where it may stand in the file', (field, fix) => {
+    expect(problemsOf({}, `providers: { openai: { ${field} } }`)[0]).toMatchObject({ fix });
   });
 });
 

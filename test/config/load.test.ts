@@ -32,7 +32,7 @@ describe('the defaults', () => {
         streamTotalMs: 600_000,
         stallMs: 30_000,
       },
-      media: { fetch: true, maxBytes: 20_971_520, maxItems: 20, timeoutMs: 10_000 },
+      media: { fetch: true, maxBytes: 20_971_520, maxHeldBytes: 268_435_456, maxItems: 20, timeoutMs: 10_000 },
       catalogue: { overrides: new Map(), refreshMs: undefined },
       mockEverything: false,
       mock: { seed: 0, latencyMs: 0, tokensPerSecond: 0, errorRate: 0 },

@@ -247,9 +247,24 @@ describe('what the start says', () => {
     expect(load({ ...whole, ...env }).notices).toEqual([]);
   });
 
+  it.each([
+    ['{ lifecycle: retired }', 'is no longer served; choose a newer one.'],
+    ['{ retirement_date: 2027-03-01 }', 'is no longer served from 2027-03-01 on; choose a newer one.'],
+    ['{ lifecycle: active }', undefined],
+  ])('says of a default that the file calls %s: %s', (entry, end) => {
+    const env = { ...KEY, ALLOWED_MODELS: '*', LLM_DEFAULT_MODEL: 'gpt-6-luna' };
+    const { notices } = load(env, `catalogue: { models: { openai/gpt-6-luna: ${entry} } }`);
+    expect(notices).toEqual(end === undefined ? [] : [`The default model openai/gpt-6-luna ${end}`]);
+  });
+
   it('says that the file knows models of a provider that is not on', () => {
     const file = 'catalogue: { models: { groq/a: {}, groq/b: {}, openai/c: {} } }';
-    expect(load(whole, file).notices).toEqual(['catalogue.models has models of groq, which is not on.']);
+    expect(load(whole, file).notices).toEqual([
+      'catalogue.models has models of groq, which is not on, so they have no effect.',
+    ]);
+    expect(load(whole, file.replaceAll('groq', 'opneai')).notices).toEqual([
+      'catalogue.models has models of opneai, which is not on, so they have no effect: did you mean openai?',
+    ]);
   });
 
   it('is nothing about a key that the file uses', () => {

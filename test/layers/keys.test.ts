@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ApiKey, Call } from '../../src/core/call.ts';
-import { GatewayError } from '../../src/core/errors.ts';
+import { type ErrorKind, GatewayError } from '../../src/core/errors.ts';
 import { type KeyAside, type KeyRefusal, KeyRing } from '../../src/layers/keys/key-ring.ts';
+import { askWithKey } from '../../src/layers/keys/listing-key.ts';
 import { keys } from '../../src/layers/keys.ts';
 import { helloResponse, listSink, testCall } from '../support/calls.ts';
 import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
@@ -44,6 +45,27 @@ describe('the ring', () => {
     expect(ring.refused(a, 'upstream_rate_limited', 60_000)?.untilMs).toBe(61_000);
     expect(ring.refused(b, 'upstream_rate_limited', 0)).toMatchObject({ name: 'B' });
     expect(ring.first()).toBe(b);
+  });
+
+  it('does not shorten a rest: a key that was refused for good is not back after a rate limit', () => {
+    const clock = fakeClock();
+    const ring = new KeyRing([a], clock);
+    ring.refused(a, 'upstream_auth');
+    const aside = ring.aside;
+    expect(ring.refused(a, 'upstream_rate_limited')).toBeUndefined();
+    expect(ring.aside).toEqual(aside);
+    ring.refused(a, 'upstream_billing');
+    expect(ring.aside[0]?.kind).toBe('upstream_billing');
+  });
+
+  it('takes a key back when a call that began after its refusal ends well, and not for an older one', () => {
+    const ring = new KeyRing([a, b], fakeClock());
+    const before = ring.refusals;
+    ring.refused(a, 'upstream_billing');
+    ring.taken(a, before);
+    expect(ring.aside).toHaveLength(1);
+    ring.taken(a, ring.refusals);
+    expect(ring.aside).toEqual([]);
   });
 
   it('has no key without keys', () => {
@@ -142,5 +164,70 @@ describe('the layer', () => {
     ring.refused(a, 'upstream_auth');
     await keys(ring, () => undefined)(next)(testCall());
     expect(ring.aside).toEqual([]);
+  });
+});
+
+describe('two calls at once', () => {
+  it('that meet the same bad key tell of it once, and a slow one does not bring it back', async () => {
+    const clock = fakeClock();
+    const ring = new KeyRing([a, b], clock);
+    const told: KeyAside[] = [];
+    const slow = Promise.withResolvers<void>();
+    const layer = keys(ring, (aside) => told.push(aside));
+    clock.chances = [0, 0, 0];
+    const older = layer(async () => {
+      await slow.promise;
+      return helloResponse();
+    })(testCall());
+    const refusing = layer(async ({ key: used }) => {
+      await Promise.resolve();
+      if (used === a) throw new GatewayError('upstream_billing', 'no');
+      return helloResponse();
+    });
+    await Promise.all([refusing(testCall()), refusing(testCall())]);
+    slow.resolve();
+    await older;
+    expect([told.map(({ name }) => name), ring.aside.map(({ name }) => name)]).toEqual([['A'], ['A']]);
+  });
+});
+
+describe('asking for what is no call', () => {
+  const ask = async (ring: KeyRing, error?: GatewayError) => {
+    const told: KeyAside[] = [];
+    const asked = askWithKey(
+      ring,
+      (aside) => told.push(aside),
+      async (used) => {
+        if (error) throw error;
+        return used?.name;
+      },
+    );
+    return { told, answer: await asked.catch((thrown: unknown) => thrown) };
+  };
+
+  it('uses a key of the ring, or none', async () => {
+    expect(await ask(new KeyRing([a], fakeClock()))).toEqual({ told: [], answer: 'A' });
+    expect(await ask(new KeyRing([], fakeClock()))).toEqual({ told: [], answer: undefined });
+  });
+
+  it.each<[ErrorKind, number, number]>([
+    ['upstream_auth', 401, 1],
+    ['upstream_auth', 400, 1],
+    ['upstream_auth', 403, 0],
+    ['upstream_billing', 402, 0],
+    ['upstream_rate_limited', 429, 0],
+    ['upstream_error', 500, 0],
+  ])('%s with status %i leaves %i keys alone', async (kind, upstreamStatus, left) => {
+    const ring = new KeyRing([a], fakeClock());
+    const error = new GatewayError(kind, 'no', { upstreamStatus });
+    expect(await ask(ring, error)).toEqual({ told: ring.aside, answer: error });
+    expect(ring.aside).toHaveLength(left);
+  });
+
+  it('takes no key back: there are lists that anybody may read', async () => {
+    const ring = new KeyRing([a], fakeClock());
+    ring.refused(a, 'upstream_billing');
+    await ask(ring);
+    expect(ring.aside).toHaveLength(1);
   });
 });

@@ -16,7 +16,7 @@ describe('media', () => {
     const inline = async (request: Call['request'], signal: AbortSignal) => {
       expect([request, signal]).toEqual([call.request, call.signal]);
       clock.advance(70);
-      return fetched;
+      return { request: fetched, release: () => undefined };
     };
     await media(
       inline,
@@ -31,11 +31,31 @@ describe('media', () => {
 
   it('passes on the very same call if there is nothing to fetch', async () => {
     const call = testCall();
-    const layer = media(async (request) => request, fakeClock());
+    const layer = media(async (request) => ({ request, release: () => undefined }), fakeClock());
     await layer(async (inner) => {
       expect(inner).toBe(call);
       return helloResponse();
     })(call);
+  });
+
+  it('keeps the files for as long as the call lasts, and no longer, and counts that as no wait for them', async () => {
+    const clock = fakeClock();
+    let held = true;
+    const release = () => {
+      held = false;
+    };
+    const layer = media(async (request) => ({ request, release }), clock);
+    const call = testCall();
+    await layer(async () => {
+      await Promise.resolve();
+      clock.advance(70);
+      expect(held).toBe(true);
+      return helloResponse();
+    })(call);
+    expect([held, call.trail.upstreamMs]).toEqual([false, 0]);
+    held = true;
+    await expect(layer(() => Promise.reject(new Error('no')))(testCall())).rejects.toThrow('no');
+    expect(held).toBe(false);
   });
 
   it('asks no provider if a file cannot be had', async () => {

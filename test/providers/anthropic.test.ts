@@ -29,6 +29,15 @@ describe('headers', () => {
   });
 });
 
+it.each([
+  ['https://api.example.com', 'https://api.example.com/v1'],
+  ['https://api.example.com/', 'https://api.example.com/v1'],
+  ['https://api.example.com/v1', 'https://api.example.com/v1'],
+  ['https://proxy.example.com/anthropic', 'https://proxy.example.com/anthropic'],
+])('%s means %s', (given, meant) => {
+  expect(anthropic.create({ name: 'mine', baseUrl: new URL(given), headers: {} }).baseUrl.href).toBe(meant);
+});
+
 describe('the rules by model', () => {
   it.each<[string, number, string, string, string, string]>([
     // model, most tokens, sampling, efforts and budget, without thinking, what else it takes

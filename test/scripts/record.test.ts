@@ -174,4 +174,18 @@ describe('a wrong call', () => {
     expect(ran.exitCode).toBe(1);
     expect(written()).toEqual([]);
   });
+
+  it('says why a provider could not be reached, or what its address lacks', async () => {
+    const ask = (url: string) =>
+      runScript('record.ts', ['openai', 'text', '--out', folder], { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: url });
+    await upstream.close();
+    expect(await ask(upstream.url)).toMatchObject({
+      exitCode: 1,
+      stderr: 'The provider could not be reached: ECONNREFUSED.\n',
+    });
+    expect(await ask('nonsense')).toMatchObject({
+      exitCode: 2,
+      stderr: 'The address of openai is none. Write it as https://api.example.com/v1.\n',
+    });
+  });
 });

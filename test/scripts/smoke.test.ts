@@ -65,7 +65,7 @@ describe('the smoke test', () => {
     expect(exitCode).toBe(1);
     expect(stdout).toMatch(/^openai +\S+ +unary /m);
     expect(stdout).toMatch(
-      /^openai\/\S+ stream: FAILED, gRPC status 9: The provider refused the gateway's credential/m,
+      /^openai\/\S+ stream: FAILED, FailedPrecondition: The provider refused the gateway's credential/m,
     );
     expect(stdout).toMatch(/^groq +\S+ +stream /m);
     expect(stdout + stderr).not.toContain(OPENAI);
@@ -88,6 +88,15 @@ describe('the smoke test', () => {
     expect(stdout).toMatch(/^groq +some-model +stream/m);
     const models = upstream.received.map(({ body }) => JSON.parse(body).model);
     expect(models).toEqual(['gpt-4.1', 'gpt-4.1', 'some-model', 'some-model']);
+  });
+
+  it('does not pass over a model whose provider is not there', async () => {
+    answer = well;
+    const { exitCode, stdout } = await smoke(both(), ['--model', 'gpt-4.1', '--model', 'nobody/some-model']);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^gpt-4\.1 was not called: write "provider\/id"/m);
+    expect(stdout).toMatch(/^nobody\/some-model was not called: /m);
+    expect(upstream.received).toHaveLength(4);
   });
 
   it('calls nobody without a key', async () => {

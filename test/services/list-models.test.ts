@@ -212,6 +212,19 @@ describe('liveModels', () => {
     expect(live()).toHaveLength(3);
   });
 
+  it('is made anew only when something has changed: a list may be long, and is asked for page by page', () => {
+    let status = HealthStatus.SERVING;
+    const list = many(3);
+    const live = liveModels(
+      () => list,
+      () => [{ provider: 'p', status }],
+    );
+    const first = live();
+    expect(live()).toBe(first);
+    status = HealthStatus.DEGRADED;
+    expect(live()).not.toBe(first);
+  });
+
   it('gives messages that can be sent', () => {
     const [first] = liveModels(
       () => few,

@@ -21,10 +21,14 @@ export const recorded: Recorded = {
   kinds: Object.assign({}, ...all.map(({ kinds }) => kinds)),
 };
 
+/** Recorded under another name than that of their kind. */
+const otherNames: Readonly<Record<string, string>> = { azure_openai: 'azure' };
+
 /** The kind of provider that a recording is of: the preset for it, if there is one. */
 export function kindOf({ provider }: Pick<Exchange, 'provider'>): string {
   const name = provider.replace(/^openai_compatible:/, '');
-  return providerKinds.has(name) ? name : 'openai_compatible';
+  const kind = otherNames[name] ?? name;
+  return providerKinds.has(kind) ? kind : 'openai_compatible';
 }
 
 /** The dialect that a recording is in, and its target. */

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CostSchema, CostStatus, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../src/core/call.ts';
 import { errorKinds } from '../../src/core/errors.ts';
+import type { KeysAside } from '../../src/telemetry/key-metrics.ts';
 import { type CallMeasure, callMetrics } from '../../src/telemetry/metrics.ts';
 import { startTelemetry, type Telemetry } from '../../src/telemetry/otel.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -15,7 +16,10 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((telemetry) => telemetry.shutdown()));
 });
 
-async function start(knownTargets: readonly Target[] = [LUNA, NOVA]): Promise<Telemetry> {
+async function start(
+  knownTargets: readonly Target[] = [LUNA, NOVA],
+  keysAside: () => readonly KeysAside[] = () => [],
+): Promise<Telemetry> {
   const telemetry = await startTelemetry({
     serviceName: 'antiphon',
     version: '1.2.3',
@@ -23,6 +27,7 @@ async function start(knownTargets: readonly Target[] = [LUNA, NOVA]): Promise<Te
     metricsHost: '127.0.0.1',
     metricsPort: 0,
     knownTargets,
+    keysAside,
     clock: fakeClock(),
     log: { info: () => undefined, warn: () => undefined },
   });
@@ -76,6 +81,7 @@ describe('a scrape', () => {
       'llm_active_requests gauge',
       'llm_governance_violations_total counter',
       'llm_metrics_overflow_total counter',
+      'llm_keys_set_aside gauge',
       'process_cpu_seconds_total counter',
       'process_resident_memory_bytes gauge',
       'process_start_time_seconds gauge',
@@ -98,6 +104,23 @@ describe('a scrape', () => {
     );
     expect(tokens).toEqual([100, 50, 30, 20, 10]);
     expect([...samples.keys()].filter((name) => name.startsWith('llm_errors'))).toEqual([]);
+  });
+
+  it('adds costs up exactly', async () => {
+    const telemetry = await start();
+    const cost = create(CostSchema, { status: CostStatus.PRICED, totalNanoUsd: 100_000_001n });
+    for (let calls = 0; calls < 10_000; calls++) telemetry.metrics.finished(measure({ cost }));
+    expect((await scrape(telemetry)).get(`llm_cost_usd_total{${OF}}`)).toBe(1000.00001);
+  });
+
+  it('says how many keys are set aside, as they are when it is asked', async () => {
+    let keys = 0;
+    const telemetry = await start([LUNA], () => [{ provider: 'openai', reason: 'upstream_auth', keys }]);
+    const sample = async () =>
+      (await scrape(telemetry)).get('llm_keys_set_aside{provider="openai",error_type="upstream_auth"}');
+    expect(await sample()).toBe(0);
+    keys = 2;
+    expect(await sample()).toBe(2);
   });
 
   it('says what calls cost, and how many have no price', async () => {

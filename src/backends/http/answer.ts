@@ -23,7 +23,14 @@ const utf8 = new TextDecoder();
 
 type Mode = 'head' | 'stream' | 'body' | 'failure';
 
-/** Hears one answer: a stream of events, a JSON body, or a failure. The pieces go to the fold and the caller's sink. */
+/** White space and a byte order mark: what may stand before the first character of an answer. */
+const BLANK: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
+const OPENING: ReadonlySet<number | undefined> = new Set(Buffer.from('{['));
+
+/**
+ * Hears one answer: a stream of events, a JSON body, or a failure. The pieces go to the fold and the caller's sink.
+ * `isStreamed`: a stream was asked for.
+ */
 export class Answer implements Receiver {
   requestId = '';
   readonly #limits: AnswerLimits;
@@ -31,15 +38,18 @@ export class Answer implements Receiver {
   readonly #dialect: Dialect;
   readonly #decoder: Decoder;
   readonly #parser: FrameParser;
+  readonly #isStreamed: boolean;
   #mode: Mode = 'head';
   #status = 0;
   #headers: Readonly<Record<string, string>> = {};
   #bytes = 0;
+  #begun = false;
   #chunks: Uint8Array[] = [];
   #room = true;
 
-  constructor(limits: AnswerLimits, dialect: Dialect, call: Call, target: Target, fold: Fold) {
+  constructor(limits: AnswerLimits, dialect: Dialect, call: Call, target: Target, fold: Fold, isStreamed: boolean) {
     this.#limits = limits;
+    this.#isStreamed = isStreamed;
     this.#call = call;
     this.#dialect = dialect;
     const { sink } = call;
@@ -69,13 +79,14 @@ export class Answer implements Receiver {
       return;
     }
     refuseEncoding(headers['content-encoding']);
-    this.#mode = this.#framing(headers['content-type'] ?? '');
+    this.#mode = this.#framing((headers['content-type'] ?? '').toLowerCase());
   }
 
   data(bytes: Uint8Array): boolean {
     this.#bytes += bytes.length;
     if (this.#mode === 'failure') return this.#keepSome(bytes);
     if (this.#bytes > this.#limits.maxResponseBytes) throw tooLarge();
+    if (this.#mode === 'stream' && !this.#begun) this.#begin(bytes);
     if (this.#mode === 'body') {
       this.#chunks.push(bytes);
       return true;
@@ -105,8 +116,15 @@ export class Answer implements Receiver {
   /** Some servers answer a request for a stream with a body, and some streams are not labelled as such. */
   #framing(contentType: string): Mode {
     if (contentType.includes('event-stream')) return 'stream';
-    if (this.#dialect.framing === 'ndjson') return this.#call.sink ? 'stream' : 'body';
-    return this.#call.sink && !contentType.includes('json') ? 'stream' : 'body';
+    if (this.#dialect.framing === 'ndjson') return this.#isStreamed ? 'stream' : 'body';
+    return this.#isStreamed && !contentType.includes('json') ? 'stream' : 'body';
+  }
+
+  /** Some errors come as JSON under the label of a stream of events, where no line can begin so. */
+  #begin(bytes: Uint8Array): void {
+    const first = bytes.find((byte) => !BLANK.has(byte));
+    this.#begun = first !== undefined;
+    if (this.#dialect.framing === 'sse' && OPENING.has(first)) this.#mode = 'body';
   }
 
   #replay(body: unknown): void {

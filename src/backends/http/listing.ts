@@ -36,15 +36,16 @@ export async function readListing(place: ListingPlace, signal: AbortSignal): Pro
 }
 
 async function readPages(place: ListingPlace, listing: Listing, signal: AbortSignal): Promise<readonly ListedModel[]> {
-  const models: ListedModel[] = [];
+  let models: readonly ListedModel[] = [];
   let path: string | undefined = listing.path;
   let bytes = 0;
   for (let pages = 0; path !== undefined; pages++) {
     if (pages === MAX_PAGES) throw tooLarge();
-    const text = await readPage(place, path, MAX_BYTES - bytes, signal);
-    bytes += text.length;
-    const page = listing.read(parseJson(text));
-    models.push(...page.models);
+    const body = await readPage(place, path, MAX_BYTES - bytes, signal);
+    bytes += body.length;
+    const page = listing.read(parseJson(body.toString()));
+    // Not as arguments of a push: a page may have more than a call can take.
+    models = models.concat(page.models);
     path = page.next;
   }
   return models;
@@ -55,7 +56,7 @@ async function readPage(
   path: string,
   maxBytes: number,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Buffer> {
   const headers = {
     ...provider.headers(NO_CALL, key),
     accept: 'application/json',
@@ -66,12 +67,12 @@ async function readPage(
   const request = { method: 'GET', path: provider.baseUrl.pathname.replace(/\/$/, '') + path, headers } as const;
   await exchange(connections, request, signal, page, clock);
   if (page.status < 200 || page.status > 299) throw failure(provider, page);
-  return page.text();
+  return page.body();
 }
 
 /** What a failed answer means is the business of the provider's dialects, whichever of them. */
-function failure(provider: Provider, { status, headers, text }: Page): GatewayError {
-  return provider.dialect(create(CompleteRequestSchema), '').failure({ status, headers, body: text() });
+function failure(provider: Provider, { status, headers, body }: Page): GatewayError {
+  return provider.dialect(create(CompleteRequestSchema), '').failure({ status, headers, body: body().toString() });
 }
 
 class Page implements Receiver {
@@ -105,7 +106,7 @@ class Page implements Receiver {
     return Promise.resolve();
   }
 
-  readonly text = (): string => Buffer.concat(this.#chunks).toString();
+  readonly body = (): Buffer => Buffer.concat(this.#chunks);
 }
 
 const tooLarge = () =>

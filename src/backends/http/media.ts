@@ -5,6 +5,7 @@ import { type ErrorKind, GatewayError } from '../../core/errors.ts';
 import { type Budget, type Fetched, fetchFile } from './media-fetch.ts';
 import { dnsResolver, type Resolve } from './media-hosts.ts';
 import { type FileContent, type LinkedMedia, linkedMedia, withFiles } from './media-parts.ts';
+import type { MediaRoom } from './media-room.ts';
 import { mediaTypeOf } from './media-type.ts';
 import { isPublicAddress } from './public-address.ts';
 
@@ -18,6 +19,8 @@ export interface MediaOptions {
   /** For each file, from the name of its server to its last byte. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** What all calls hold together. */
+  readonly room: MediaRoom;
   /** Which URLs are fetched; others stay as they are. Default: all. */
   readonly wanted?: (url: string) => boolean;
   /** Default: asks the system's name servers. */
@@ -28,6 +31,13 @@ export interface MediaOptions {
   readonly port?: number;
 }
 
+/** A request with its files. */
+export interface Inlined {
+  readonly request: CompleteRequest;
+  /** To be called once, when the call is over: until then its files have room of their own. */
+  release(): void;
+}
+
 /** So many files of a request are fetched at once. */
 const AT_ONCE = 4;
 
@@ -35,20 +45,26 @@ const AT_ONCE = 4;
  * Puts the bytes of pictures and documents in the place of their URLs. A request without any is given back as it is;
  * none is changed. A URL that is named twice is fetched once.
  *
- * Errors, all of them the caller's: `invalid_request` with the field's path, and the same words whatever kept the file
- * from being fetched, so that nobody can find out by them what is behind an address; `request_too_large`. Aborts: all
- * connections are closed, and it rejects with the signal's reason.
+ * Errors of the caller: `invalid_request` with the field's path, and the same words whatever kept the file from being
+ * fetched, so that nobody can find out by them what is behind an address; `request_too_large`. `overloaded`: other calls
+ * hold so many files that there is no room. Aborts: all connections are closed, and it rejects with the signal's reason.
  */
 export function mediaFetcher(options: MediaOptions) {
-  return async (request: CompleteRequest, signal: AbortSignal): Promise<CompleteRequest> => {
+  return async (request: CompleteRequest, signal: AbortSignal): Promise<Inlined> => {
     const linked = linkedMedia(request).filter(({ url }) => options.wanted?.(url) ?? true);
-    if (linked.length === 0) return request;
+    if (linked.length === 0) return { request, release: () => undefined };
     if (!options.fetch) throw switchedOff(linked);
     const byUrl = Map.groupBy(linked, ({ url }) => url);
     if (byUrl.size > options.maxItems) throw tooMany(options.maxItems);
     const files = new Map<Media, FileContent>();
-    await fetchAll([...byUrl.values()], options, signal, (media, file) => files.set(media, file));
-    return withFiles(request, files);
+    const budget = budgetOf(options);
+    try {
+      await fetchAll([...byUrl.values()], options, budget, signal, (media, file) => files.set(media, file));
+      return { request: withFiles(request, files), release: budget.release };
+    } catch (error) {
+      budget.release();
+      throw error;
+    }
   };
 }
 
@@ -58,11 +74,11 @@ type Keep = (media: Media, file: FileContent) => void;
 async function fetchAll(
   groups: readonly (readonly LinkedMedia[])[],
   options: MediaOptions,
+  budget: Budget,
   signal: AbortSignal,
   keep: Keep,
 ): Promise<void> {
   const abort = linkedAbort(signal);
-  const budget = budgetOf(options.maxBytes);
   const waiting = groups.values();
   const work = async () => {
     for (const group of waiting) await fetchGroup(group, options, budget, abort.signal, keep);
@@ -106,6 +122,7 @@ async function fetchOne(
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
     if (thrown instanceof TooLarge) throw refused('request_too_large', `${path}.url`, tooLarge(maxBytes));
+    if (thrown instanceof NoRoom) throw noRoom();
     const cause = thrown instanceof GatewayError ? (thrown.facts.cause ?? thrown) : thrown;
     throw refused('invalid_request', `${path}.url`, NOT_FETCHED, cause);
   }
@@ -113,19 +130,28 @@ async function fetchOne(
 
 class TooLarge extends Error {}
 
-function budgetOf(maxBytes: number): Budget {
-  let left = maxBytes;
+class NoRoom extends Error {}
+
+function budgetOf({ maxBytes, room }: MediaOptions) {
+  let taken = 0;
   const check = (bytes: number) => {
-    if (bytes > left) throw new TooLarge();
+    if (taken + bytes > maxBytes) throw new TooLarge();
   };
   return {
     check,
-    take(bytes) {
+    take(bytes: number) {
       check(bytes);
-      left -= bytes;
+      if (!room.take(bytes)) throw new NoRoom();
+      taken += bytes;
     },
+    release: () => room.free(taken),
   };
 }
+
+const noRoom = () =>
+  new GatewayError('overloaded', 'The gateway holds as many files for calls as it may. Try again in a while.', {
+    retryAfterMs: 1_000,
+  });
 
 const NOT_FETCHED =
   'could not be fetched: it must be on port 443 of a public server that answers in time with status 200, without redirect or compression; or send data';

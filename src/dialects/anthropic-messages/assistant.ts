@@ -1,7 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { ToolCall } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted, dropped } from '../../core/warnings.ts';
-import { cleanObjectText } from '../../wire/json.ts';
+import { argumentsObject } from '../grammar/arguments-object.ts';
 import { invalid } from '../grammar/invalid.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 import { STATE_NOT_SENT } from '../grammar/provider-state.ts';
@@ -30,7 +29,7 @@ function thinking({ part, whole, path }: PlacedPart, { target, warnings }: Setti
 function spoken({ part, whole, path }: PlacedPart, { warnings, marks, ids }: Setting): JsonObject | undefined {
   const block = spokenBlock(part, path, warnings, ids);
   if (whole.providerState) warnings.add(dropped(`${path}.provider_state`, STATE_NOT_SENT));
-  if (block) marks.add(block, whole.promptCache, path);
+  marks.add(block, whole.promptCache, path);
   return block;
 }
 
@@ -47,20 +46,11 @@ function spokenBlock(
       warnings.add(adjusted(path, 'An earlier refusal was sent as text: the provider has no place for it.'));
       return textBlock(part.value, path, warnings);
     case 'toolCall': {
-      const input = toolInput(part.value, `${path}.tool_call.arguments`, warnings);
-      return { type: 'tool_use', id: ids.call(part.value.id), name: part.value.name.toWellFormed(), input };
+      const { id, name, arguments: text } = part.value;
+      const input = argumentsObject(text, path, warnings);
+      return { type: 'tool_use', id: ids.call(id), name: name.toWellFormed(), input };
     }
     default:
       throw invalid(path, 'is not a part that an assistant message may have');
   }
-}
-
-/** The wire has the arguments as an object. A model may have written something else. */
-function toolInput({ arguments: text }: ToolCall, path: string, warnings: Warnings): JsonObject {
-  const input = cleanObjectText(text);
-  if (input) return input;
-  if (text.trim() === '') return {};
-  const message = 'Tool arguments that are no JSON object were sent as one that holds their text as "arguments".';
-  warnings.add(adjusted(path, message));
-  return { arguments: text.toWellFormed() };
 }

@@ -1,19 +1,20 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { PromptCacheHint } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted, dropped } from '../../core/warnings.ts';
+import { lastHints, nearestTtl, type Ttl } from '../grammar/cache-hints.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 
 /** The durations that the wire knows, in seconds. */
-const TTLS = [
+const ttls: readonly Ttl<Word>[] = [
   ['5m', 300],
   ['1h', 3600],
-] as const;
+];
 
-type Ttl = (typeof TTLS)[number][0];
+type Word = '5m' | '1h';
 
 interface Mark {
   readonly block: JsonObject;
-  readonly ttl: Ttl | undefined;
+  readonly ttl: Word | undefined;
   readonly path: string;
 }
 
@@ -27,21 +28,15 @@ export class CacheMarks {
   }
 
   /** Notes that a block is marked, if there is a hint. `path` is that of the part with the hint. */
-  add(block: JsonObject, hint: PromptCacheHint | undefined, path: string): void {
-    if (hint) this.#marks.push({ block, ttl: this.#nearest(hint, path), path });
+  add(block: JsonObject | undefined, hint: PromptCacheHint | undefined, path: string): void {
+    if (hint && !block)
+      this.#warnings.add(dropped(`${path}.prompt_cache`, 'A cache hint was not sent: nor was the blank text with it.'));
+    else if (hint && block) this.#marks.push({ block, ttl: nearestTtl({ hint, path }, ttls, this.#warnings), path });
   }
 
   /** Puts the last `most` marks on their blocks. Call it once, when all blocks are known. */
   settle(most: number): void {
-    const kept = this.#marks.slice(-most);
-    const [first] = this.#marks;
-    if (first && kept.length < this.#marks.length)
-      this.#warnings.add(
-        dropped(
-          `${first.path}.prompt_cache`,
-          `Only the last ${most} cache hints were sent: the provider takes no more.`,
-        ),
-      );
+    const kept = lastHints(this.#marks, most, this.#warnings);
     const lastHour = kept.findLastIndex(({ ttl }) => ttl === '1h');
     for (const [i, mark] of kept.entries()) this.#put(mark, i < lastHour);
   }
@@ -54,17 +49,5 @@ export class CacheMarks {
         adjusted(`${path}.prompt_cache`, 'The cache hint was sent with an hour, as the one after it has it.'),
       );
     block.cache_control = { type: 'ephemeral', ...(sent ? { ttl: sent } : {}) };
-  }
-
-  #nearest({ ttl }: PromptCacheHint, path: string): Ttl | undefined {
-    if (!ttl) return undefined;
-    const asked = Number(ttl.seconds) + ttl.nanos / 1e9;
-    const [five, hour] = TTLS;
-    const [word, seconds] = asked - five[1] < hour[1] - asked ? five : hour;
-    if (seconds !== asked)
-      this.#warnings.add(
-        adjusted(`${path}.prompt_cache.ttl`, `The cache hint was sent with "${word}": the provider knows 5m and 1h.`),
-      );
-    return word;
   }
 }

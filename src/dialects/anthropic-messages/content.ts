@@ -26,7 +26,7 @@ export function instructionBlocks(parts: readonly PlacedPart[], setting: Setting
 export const userBlocks = (parts: readonly PlacedPart[], setting: Setting): JsonObject[] =>
   parts.flatMap((placed) => {
     const block = userBlock(placed, setting.warnings);
-    if (block) setting.marks.add(block, placed.whole.promptCache, placed.path);
+    setting.marks.add(block, placed.whole.promptCache, placed.path);
     return block ? [block] : [];
   });
 

@@ -1,8 +1,8 @@
-import { errorRule, type GatewayError } from '../../core/errors.ts';
+import type { GatewayError } from '../../core/errors.ts';
 import { asObject, asString, tryParseJson } from '../../wire/json.ts';
 import type { FailedReply } from '../dialect.ts';
 import { errorKind, type FailureKind, impliedStatus } from '../grammar/error-kind.ts';
-import { failed as failedAs, requestIdFacts } from '../grammar/failure.ts';
+import { failed as failedAs, replyFacts, requestIdFacts } from '../grammar/failure.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
 import { retryAfterMs } from '../grammar/retry-after.ts';
 import { limitResetMs } from './limit-reset.ts';
@@ -13,12 +13,8 @@ export function failure({ status, headers, body }: FailedReply): GatewayError {
   const reported = read(content);
   const failed = status < 200 || status > 299 ? status : statusOf(reported);
   const kind = kindOf(failed, reported);
-  const waitMs = errorRule(kind).retry ? (retryAfterMs(headers) ?? limitResetMs(headers)) : undefined;
-  return failedAs(kind, reported, {
-    upstreamStatus: failed,
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
-    ...requestIdFacts(headers['request-id'] ?? requestId(content)),
-  });
+  const waitMs = retryAfterMs(headers) ?? limitResetMs(headers);
+  return failedAs(kind, reported, replyFacts(kind, failed, waitMs, headers['request-id'] ?? requestId(content)));
 }
 
 /** What an error inside an answer of status 200 means: the same as if it had come with its own status. */
@@ -66,6 +62,5 @@ function kindOf(status: number, reported: ReportedError): FailureKind {
   if (SPENT.test(words)) return 'upstream_billing';
   if (status === 400 && NO_CREDIT.test(message)) return 'upstream_billing';
   if (status === 400 && NO_ROOM.test(message)) return 'context_length_exceeded';
-  // The type of a body that is too large is not about the conversation's length, which `errorKind` takes it for.
-  return errorKind(status, status === 413 ? { ...reported, words: '' } : reported);
+  return errorKind(status, reported);
 }

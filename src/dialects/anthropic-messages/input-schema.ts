@@ -38,8 +38,10 @@ function members(choice: JsonValue | undefined, definitions: JsonValue | undefin
 
 const requiredBy = ({ required }: JsonObject): string[] => asArray(required).map(asString);
 
-const requiredByEach = ([first, ...others]: readonly JsonObject[]): string[] =>
-  first ? requiredBy(first).filter((name) => others.every((other) => requiredBy(other).includes(name))) : [];
+function requiredByEach([first, ...others]: readonly JsonObject[]): string[] {
+  const byOthers = others.map((other) => new Set(requiredBy(other)));
+  return first ? requiredBy(first).filter((name) => byOthers.every((names) => names.has(name))) : [];
+}
 
 /** Every property that one of them has. One that they describe in several ways may be any of these. */
 function properties(schemas: readonly JsonObject[]): JsonObject {

@@ -4,7 +4,7 @@ import { conversation, type Turn } from '../grammar/conversation.ts';
 import { arrange, type Order, type WireMessage } from './arrange.ts';
 import { assistantBlocks } from './assistant.ts';
 import { instructionBlocks, userBlocks } from './content.ts';
-import { type ResultHints, resultBlocks } from './results.ts';
+import { resultBlocks } from './results.ts';
 import type { Setting } from './setting.ts';
 
 export interface WireConversation {
@@ -18,16 +18,15 @@ export interface WireConversation {
  * `model_lacks_ability`.
  */
 export function wireConversation(messages: readonly Message[], order: Order, setting: Setting): WireConversation {
-  const hints = resultHints(messages);
   const turns = conversation(messages, setting.warnings);
   const spoken = turns.findIndex(({ kind }) => kind !== 'instructions');
   const leading = spoken === -1 ? turns.length : spoken;
-  const system = turns.slice(0, leading).flatMap((turn) => wireMessage(turn, hints, setting).content);
-  const rest = turns.slice(leading).map((turn) => wireMessage(turn, hints, setting));
+  const system = turns.slice(0, leading).flatMap((turn) => wireMessage(turn, setting).content);
+  const rest = turns.slice(leading).map((turn) => wireMessage(turn, setting));
   return { system, messages: arrange(rest, order, setting.warnings) };
 }
 
-function wireMessage(turn: Turn, hints: ResultHints, setting: Setting): WireMessage {
+function wireMessage(turn: Turn, setting: Setting): WireMessage {
   switch (turn.kind) {
     case 'instructions':
       return { role: 'system', content: instructionBlocks(turn.parts, setting), path: turn.path };
@@ -36,14 +35,6 @@ function wireMessage(turn: Turn, hints: ResultHints, setting: Setting): WireMess
     case 'assistant':
       return { role: 'assistant', content: assistantBlocks(turn.parts, setting), path: turn.path };
     case 'results':
-      return { role: 'user', content: resultBlocks(turn.results, hints, setting), path: 'messages' };
+      return { role: 'user', content: resultBlocks(turn.results, setting), path: 'messages' };
   }
 }
-
-/** A turn does not have the hints that stand on whole results. */
-const resultHints = (messages: readonly Message[]): ResultHints =>
-  new Map(
-    messages.flatMap(({ content }, i) =>
-      content.map((part, j) => [`messages[${i}].content[${j}].tool_result`, part.promptCache] as const),
-    ),
-  );

@@ -2,6 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
 import { adjusted, dropped } from '../../core/warnings.ts';
+import { isJsonObject } from '../../wire/json.ts';
 import type { WireRequest } from '../dialect.ts';
 import { addOptions } from '../grammar/options.ts';
 import { Warnings } from '../grammar/warnings.ts';
@@ -15,6 +16,7 @@ import { wireSampling } from './sampling.ts';
 import { thinks, wireThinking } from './thinking.ts';
 import { ToolIds } from './tool-ids.ts';
 import { wireTools } from './tools.ts';
+import { callsAreUnsigned } from './unsigned-calls.ts';
 
 /** A request as the body of `POST /messages`. Errors: `invalid_request`, `model_lacks_ability`. */
 export function toWire(
@@ -25,7 +27,12 @@ export function toWire(
 ): WireRequest {
   const warnings = new Warnings();
   const options = request.providerOptions[target.provider];
-  const { thinking, effort, maxTokens } = wireThinking(request, quirks, warnings);
+  const { thinking, effort, maxTokens } = wireThinking(
+    request,
+    quirks,
+    callsAreUnsigned(request.messages, target),
+    warnings,
+  );
   const { format, instruction, unenforced } = wireFormat(request.responseFormat, quirks, warnings);
   const order = { ...quirks, prefill: quirks.prefill && !thinks(thinking) };
   const config = { ...(effort ? { effort } : {}), ...(format ? { format } : {}) };
@@ -41,7 +48,18 @@ export function toWire(
     ...(stream || maxTokens > MOST_UNSTREAMED_TOKENS ? { stream: true } : {}),
   };
   addOptions(body, options, target.provider, owned);
+  removeTypeless(body, target.provider, warnings);
   return { path: '/messages', body, warnings: warnings.all, ...(unenforced ? { unenforced } : {}) };
+}
+
+/** How thinking is shown can only be told with how much the model is to think. */
+function removeTypeless(body: JsonObject, provider: string, warnings: Warnings): void {
+  if (body.thinking === undefined || (isJsonObject(body.thinking) && body.thinking.type !== undefined)) return;
+  delete body.thinking;
+  const field = `provider_options["${provider}"].thinking`;
+  warnings.add(
+    dropped(field, 'How thinking is shown was not sent: it needs a reasoning effort or a budget beside it.'),
+  );
 }
 
 /** An option may have the whole prompt cached, which counts as one of these. */

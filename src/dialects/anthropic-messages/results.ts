@@ -1,24 +1,20 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { PromptCacheHint } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted } from '../../core/warnings.ts';
 import type { AnsweredCall } from '../grammar/conversation.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 import { userBlock } from './content.ts';
 import type { Setting } from './setting.ts';
 
-/** The hints for the cache that stand on whole results, by the results' paths. */
-export type ResultHints = ReadonlyMap<string, PromptCacheHint | undefined>;
-
 /** What tools gave: all results first, as the API wants it, then what has no place in a failed one. */
-export const resultBlocks = (results: readonly AnsweredCall[], hints: ResultHints, setting: Setting): JsonObject[] => [
-  ...results.map((result) => resultBlock(result, hints, setting)),
+export const resultBlocks = (results: readonly AnsweredCall[], setting: Setting): JsonObject[] => [
+  ...results.map((result) => resultBlock(result, setting)),
   ...results.flatMap((result) => mediaBlocks(result, setting)),
 ];
 
 const isText = ({ part }: PlacedPart) => part.case === 'text';
 
-function resultBlock(result: AnsweredCall, hints: ResultHints, { warnings, marks, ids }: Setting): JsonObject {
-  const { callId, isError, path } = result;
+function resultBlock(result: AnsweredCall, { warnings, marks, ids }: Setting): JsonObject {
+  const { callId, isError, promptCache, path } = result;
   const parts = isError ? result.parts.filter(isText) : result.parts;
   const content = parts.map((part) => userBlock(part, warnings)).filter((block) => block !== undefined);
   if (isError && content.length === 0) content.push(silentFailure(parts.length < result.parts.length));
@@ -31,7 +27,7 @@ function resultBlock(result: AnsweredCall, hints: ResultHints, { warnings, marks
   const inner = parts.findLast(({ whole }) => whole.promptCache);
   if (inner)
     warnings.add(adjusted(`${inner.path}.prompt_cache`, 'A cache hint within a tool result was sent for all of it.'));
-  marks.add(block, hints.get(path) ?? inner?.whole.promptCache, path.replace(/\.tool_result$/, ''));
+  marks.add(block, promptCache ?? inner?.whole.promptCache, path.replace(/\.tool_result$/, ''));
   return block;
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
-import { adjusted, dropped } from '../../core/warnings.ts';
+import { dropped } from '../../core/warnings.ts';
+import { boundedTemperature } from '../grammar/sampling.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import type { AnthropicMessagesQuirks } from './quirks.ts';
 
@@ -39,8 +40,6 @@ function taken(field: string, value: number | undefined, reason: string | undefi
 }
 
 function clamped(temperature: number | undefined, reason: string | undefined, warnings: Warnings): number | undefined {
-  if (reason || temperature === undefined || temperature <= MOST_TEMPERATURE) return temperature;
-  const message = `temperature was sent as ${MOST_TEMPERATURE}: the provider takes no higher one.`;
-  warnings.add(adjusted('temperature', message));
-  return MOST_TEMPERATURE;
+  if (reason || temperature === undefined) return temperature;
+  return boundedTemperature(temperature, MOST_TEMPERATURE, warnings);
 }

@@ -28,9 +28,9 @@ export class StrictTools {
 function looseParameters(schema: JsonValue): number {
   if (Array.isArray(schema)) return sum(schema.map(looseParameters));
   if (!isJsonObject(schema)) return 0;
-  const required = asArray(schema.required);
+  const required = new Set(asArray(schema.required));
   const parameters = isJsonObject(schema.properties) ? Object.entries(schema.properties) : [];
-  const loose = parameters.filter(([name, value]) => !required.includes(name) || isUnion(value));
+  const loose = parameters.filter(([name, value]) => !required.has(name) || isUnion(value));
   return loose.length + sum(Object.values(schema).map(looseParameters));
 }
 

@@ -1,7 +1,8 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
+import type { CompleteRequest, Reasoning } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted, dropped } from '../../core/warnings.ts';
-import { askedEffort, budgetForEffort, type Effort, nearestEffort } from '../grammar/efforts.ts';
+import { askedEffort, budgetForEffort, type Effort } from '../grammar/efforts.ts';
+import { sentEffort } from '../grammar/sent-effort.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import type { AnthropicMessagesQuirks } from './quirks.ts';
 
@@ -20,23 +21,31 @@ export const thinks = (thinking: Thinking['thinking']): boolean =>
 /** The least budget. Source: the npm package @anthropic-ai/sdk 1.11.0, ThinkingConfigEnabled (2026-11-21). */
 const LEAST_BUDGET = 1024;
 
-export function wireThinking(request: CompleteRequest, quirks: AnthropicMessagesQuirks, warnings: Warnings): Thinking {
+/** `unsigned`: the model is to go on after tool calls whose thinking is not there, which it does not with a budget. */
+export function wireThinking(
+  request: CompleteRequest,
+  quirks: AnthropicMessagesQuirks,
+  unsigned: boolean,
+  warnings: Warnings,
+): Thinking {
   const maxTokens = wireMaxTokens(request.maxTokens, quirks, warnings);
   const asked = askedEffort(request.reasoning);
   const amount = request.reasoning?.amount;
   if (!asked) return { thinking: undefined, effort: undefined, maxTokens };
-  if (asked === 'none') return { ...withoutThinking(quirks, warnings), maxTokens };
-  if (amount?.case === 'budgetTokens' && quirks.budget) return withBudget(amount.value, maxTokens, quirks, warnings);
-  const effort = nearestEffort(asked, quirks.efforts);
-  if (effort) {
-    if (amount?.case === 'budgetTokens') warnings.add(asEffort(effort));
-    else if (effort !== asked) warnings.add(otherEffort(effort, asked));
-    return { thinking: { type: 'adaptive' }, effort, maxTokens };
+  if (asked === 'none') return { ...withoutThinking(request.reasoning, quirks, warnings), maxTokens };
+  if (unsigned && quirks.budget && quirks.efforts.length === 0) {
+    warnings.add(dropped('reasoning', UNSIGNED));
+    return { thinking: undefined, effort: undefined, maxTokens };
   }
-  if (quirks.budget) return withEffortAsBudget(asked, maxTokens, quirks, warnings);
-  warnings.add(dropped('reasoning', 'The reasoning effort was not sent: the model does not think.'));
-  return { thinking: undefined, effort: undefined, maxTokens };
+  if (amount?.case === 'budgetTokens' && quirks.budget && !unsigned)
+    return withBudget(amount.value, maxTokens, quirks, warnings);
+  if (quirks.budget && quirks.efforts.length === 0) return withEffortAsBudget(asked, maxTokens, quirks, warnings);
+  const effort = sentEffort(request.reasoning, quirks.efforts, warnings);
+  return { thinking: effort ? { type: 'adaptive' } : undefined, effort, maxTokens };
 }
+
+const UNSIGNED =
+  'The reasoning was not asked for: the model does not take it up again after tool calls that it did not think about.';
 
 /** The wire wants it always. */
 function wireMaxTokens(asked: number | undefined, quirks: AnthropicMessagesQuirks, warnings: Warnings): number {
@@ -48,6 +57,7 @@ function wireMaxTokens(asked: number | undefined, quirks: AnthropicMessagesQuirk
 }
 
 function withoutThinking(
+  reasoning: Reasoning | undefined,
   { withoutThinking: nearest, budget, efforts }: AnthropicMessagesQuirks,
   warnings: Warnings,
 ): Omit<Thinking, 'maxTokens'> {
@@ -58,8 +68,7 @@ function withoutThinking(
     warnings.add(adjusted('reasoning.effort', message));
     return { thinking: { type: 'between_tools' }, effort: undefined };
   }
-  const effort = nearestEffort('none', efforts);
-  if (effort) warnings.add(otherEffort(effort, 'none'));
+  const effort = efforts.length > 0 ? sentEffort(reasoning, efforts, warnings) : undefined;
   return { thinking: { type: 'adaptive' }, effort };
 }
 
@@ -95,12 +104,3 @@ function enabled(budget: number, maxTokens: number, mostTokens: number, warnings
     warnings.add(adjusted('max_tokens', `max_tokens was sent as ${raised}: it has to exceed the reasoning budget.`));
   return { thinking: { type: 'enabled', budget_tokens: budget }, effort: undefined, maxTokens: raised };
 }
-
-const asEffort = (effort: Effort) =>
-  adjusted(
-    'reasoning.budget_tokens',
-    `The budget was sent as the reasoning effort "${effort}": the model takes no budget.`,
-  );
-
-const otherEffort = (effort: Effort, asked: Effort) =>
-  adjusted('reasoning.effort', `The reasoning effort was sent as "${effort}": the model does not know "${asked}".`);

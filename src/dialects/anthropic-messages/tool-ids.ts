@@ -8,6 +8,8 @@ export class ToolIds {
   readonly #wireId = toolCallIds(MOST_CHARACTERS, ALPHABET);
   readonly #used = new Set<string>();
   readonly #latest = new Map<string, string>();
+  /** The number in the next id that is made up. */
+  #next = 0;
 
   /** For a call. */
   call(id: string): string {
@@ -24,8 +26,8 @@ export class ToolIds {
   }
 
   #another(): string {
-    let number = this.#used.size;
-    while (this.#used.has(`call_again_${number}`)) number++;
-    return `call_again_${number}`;
+    this.#next = Math.max(this.#next, this.#used.size);
+    while (this.#used.has(`call_again_${this.#next}`)) this.#next++;
+    return `call_again_${this.#next}`;
   }
 }

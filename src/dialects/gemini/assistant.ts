@@ -2,7 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { ToolCall } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
 import { adjusted, dropped } from '../../core/warnings.ts';
-import { cleanObjectText } from '../../wire/json.ts';
+import { argumentsObject } from '../grammar/arguments-object.ts';
 import { invalid } from '../grammar/invalid.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 import { STATE_NOT_SENT } from '../grammar/provider-state.ts';
@@ -69,17 +69,10 @@ function functionCall(
   isFirst: boolean,
   { quirks, warnings, wireId }: Setting,
 ): JsonObject {
-  const args = text.trim() === '' ? {} : cleanObjectText(text);
-  if (!args)
-    warnings.add(
-      adjusted(
-        `${path}.tool_call.arguments`,
-        'Tool arguments that are no JSON object were sent as the text of a field "arguments": the provider takes objects.',
-      ),
-    );
+  const args = argumentsObject(text, path, warnings);
   const thoughtSignature = signature?.value ?? (isFirst && quirks.signedCalls ? NO_SIGNATURE : undefined);
   return {
-    functionCall: { id: wireId(id), name: name.toWellFormed(), args: args ?? { arguments: text.toWellFormed() } },
+    functionCall: { id: wireId(id), name: name.toWellFormed(), args },
     ...(thoughtSignature === undefined ? {} : { thoughtSignature }),
   };
 }

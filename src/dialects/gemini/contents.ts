@@ -9,12 +9,12 @@ export interface Content {
 }
 
 /** Neighbours of one role as one: a function call must not follow another of the model's own contents. */
-export function joined(contents: readonly Content[]): Content[] {
-  const out: Content[] = [];
-  for (const content of contents) {
+export function joined(contents: readonly Content[]): JsonObject[] {
+  const out: { role: string; parts: JsonObject[]; alone: boolean }[] = [];
+  for (const { role, parts, alone = false } of contents) {
     const last = out.at(-1);
-    if (last?.role !== content.role || last.alone) out.push(content);
-    else out[out.length - 1] = { role: last.role, parts: [...last.parts, ...content.parts] };
+    if (last?.role === role && !last.alone) for (const part of parts) last.parts.push(part);
+    else out.push({ role, parts: [...parts], alone });
   }
-  return out;
+  return out.map(({ role, parts }) => ({ role, parts }));
 }

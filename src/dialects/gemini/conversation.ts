@@ -32,7 +32,7 @@ export function wireConversation(
     ...turns.slice(leading.length).flatMap((turn) => wireTurn(turn, setting)),
   ];
   return {
-    contents: joined(contents).map(({ role, parts }) => ({ role, parts: [...parts] })),
+    contents: joined(contents),
     ...(asUser || instructions.length === 0 ? {} : { systemInstruction: { parts: instructions } }),
     ...(continuationToken === '' ? {} : { continuationToken }),
   };

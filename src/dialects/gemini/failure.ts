@@ -1,8 +1,8 @@
-import { errorRule, type GatewayError } from '../../core/errors.ts';
+import type { GatewayError } from '../../core/errors.ts';
 import { tryParseJson } from '../../wire/json.ts';
 import type { FailedReply } from '../dialect.ts';
-import { errorKind, type FailureKind, impliedStatus } from '../grammar/error-kind.ts';
-import { failed as failedAs, requestIdFacts } from '../grammar/failure.ts';
+import { errorKind, type FailureKind, failedStatus, impliedStatus } from '../grammar/error-kind.ts';
+import { failed as failedAs, replyFacts } from '../grammar/failure.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
 import { retryAfterMs } from '../grammar/retry-after.ts';
 import { type ErrorDetails, errorDetails } from './error-details.ts';
@@ -14,7 +14,7 @@ type Headers = FailedReply['headers'];
 /** What a failed answer means. Its body may be anything: plain text and HTML come from what stands in between. */
 export function failure({ status, headers, body }: FailedReply): GatewayError {
   const content = tryParseJson(body);
-  return failureOf(content, status < 200 || status > 299 ? status : impliedStatus(reportedError(content)), headers);
+  return failureOf(content, failedStatus(status, reportedError(content)), headers);
 }
 
 /** What an error inside an answer of status 200 means: the same as if it had come with its own status. */
@@ -29,13 +29,9 @@ function failureOf(content: unknown, status: number, headers: Headers): GatewayE
   const reported = reportedError(content);
   const details = errorDetails(content);
   const kind = failureKind(status, reported, details);
-  const waitMs = errorRule(kind).retry ? (retryDelayMs(details, reported) ?? retryAfterMs(headers)) : undefined;
+  const waitMs = retryDelayMs(details, reported) ?? retryAfterMs(headers);
   const said = { message: reported.message, code: details.reason ?? reported.code };
-  return failedAs(kind, said, {
-    upstreamStatus: status,
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
-    ...requestIdFacts(headers['x-request-id']),
-  });
+  return failedAs(kind, said, replyFacts(kind, status, waitMs, headers['x-request-id']));
 }
 
 /** Reasons that say more than the status. Source: google.rpc.ErrorInfo, as the provider fills it (2026-11-21). */

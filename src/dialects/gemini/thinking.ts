@@ -1,7 +1,8 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Reasoning } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted, dropped } from '../../core/warnings.ts';
-import { askedEffort, budgetForEffort, type Effort, nearestEffort } from '../grammar/efforts.ts';
+import { askedEffort, budgetForEffort, type Effort } from '../grammar/efforts.ts';
+import { sentEffort } from '../grammar/sent-effort.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import type { Thinking } from './quirks.ts';
 
@@ -24,9 +25,7 @@ export function wireThinking(
     return {};
   }
   const amount =
-    thinking.by === 'budget'
-      ? budget(reasoning, asked, thinking, warnings)
-      : level(reasoning, asked, thinking, warnings);
+    thinking.by === 'budget' ? budget(reasoning, asked, thinking, warnings) : level(reasoning, thinking, warnings);
   return { thinkingConfig: { ...(asked === 'none' ? {} : { includeThoughts: true }), ...amount } };
 }
 
@@ -49,19 +48,7 @@ function budget(
   return { thinkingBudget: sent };
 }
 
-function level({ amount }: Reasoning, asked: Effort, { levels }: ByLevel, warnings: Warnings): JsonObject {
-  const sent = nearestEffort(asked, levels);
-  if (!sent) return {};
-  if (amount.case === 'budgetTokens')
-    warnings.add(
-      adjusted(
-        'reasoning.budget_tokens',
-        `The budget was sent as the thinking level "${sent}": the model takes no budget.`,
-      ),
-    );
-  else if (sent !== asked)
-    warnings.add(
-      adjusted('reasoning.effort', `The reasoning effort was sent as "${sent}": the model does not know "${asked}".`),
-    );
-  return { thinkingLevel: sent.toUpperCase() };
+function level(reasoning: Reasoning, { levels }: ByLevel, warnings: Warnings): JsonObject {
+  const sent = sentEffort(reasoning, levels, warnings);
+  return sent ? { thinkingLevel: sent.toUpperCase() } : {};
 }

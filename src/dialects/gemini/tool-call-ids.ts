@@ -1,13 +1,8 @@
-/**
- * Ids as the wire takes them: up to 64 letters, digits, "_" and "-". Any other is replaced, the same one always by the
- * same.
- */
-export function wireIds(): (id: string) => string {
-  const replaced = new Map<string, string>();
-  return (id) => {
-    if (/^[\w-]{1,64}$/.test(id)) return id;
-    const fit = replaced.get(id) ?? `call_odd_${replaced.size}`;
-    replaced.set(id, fit);
-    return fit;
-  };
-}
+import { wireIds as given, type WireIds } from '../grammar/tool-call-ids.ts';
+
+/** Ids as the wire takes them: up to 64 letters, digits, "_" and "-". Any other is replaced. */
+export const wireIds = (): WireIds =>
+  given(
+    (id) => /^[\w-]{1,64}$/.test(id),
+    (number) => `call_odd_${number}`,
+  );

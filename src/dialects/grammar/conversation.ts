@@ -1,18 +1,22 @@
 import { create } from '@bufbuild/protobuf';
-import { type Message, PartSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
+import { type Message, PartSchema, type PromptCacheHint, Role } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted, dropped } from '../../core/warnings.ts';
 import { invalid } from './invalid.ts';
+import { type OpenCall, OpenCalls } from './open-calls.ts';
 import { type PlacedPart, placed } from './placed.ts';
+import { uniqueCalls } from './unique-calls.ts';
 import type { Warnings } from './warnings.ts';
 
 /** What a tool gave, with the call that it answers. */
 export interface AnsweredCall {
-  /** The call's id, as the caller gave it. */
+  /** The id of its call, as the turn before has it. */
   readonly callId: string;
   /** The tool's name. */
   readonly name: string;
   readonly parts: readonly PlacedPart[];
   readonly isError: boolean;
+  /** The hint on the whole result. */
+  readonly promptCache: PromptCacheHint | undefined;
   /** Of the tool_result; of the call, where a result was made up. */
   readonly path: string;
 }
@@ -31,7 +35,8 @@ export type Turn =
 
 /**
  * The conversation in turns. Repaired on the way, with warnings, is what providers do not take: calls without a
- * result, anything between calls and their results, and results without a call. Errors: `invalid_request`.
+ * result, calls that share an id, anything between calls and their results, and results without a call. Errors:
+ * `invalid_request` for a role that there is not, and for a tool's message with anything but results.
  */
 export function conversation(messages: readonly Message[], warnings: Warnings): Turn[] {
   const turns = new Turns(warnings);
@@ -39,19 +44,16 @@ export function conversation(messages: readonly Message[], warnings: Warnings): 
   return turns.end();
 }
 
-interface OpenCall {
-  readonly name: string;
-  readonly path: string;
-}
+type SaidTurn = Exclude<Turn, { kind: 'results' }>;
 
 class Turns {
   readonly #warnings: Warnings;
   readonly #turns: Turn[] = [];
   /** The calls of the last assistant turn, and what they were answered. */
-  #calls = new Map<string, OpenCall>();
+  readonly #open = new OpenCalls();
   #results: AnsweredCall[] = [];
   /** What came after the calls and is not a result: it has to wait for those that may still come. */
-  #held: Turn[] = [];
+  #held: SaidTurn[] = [];
 
   constructor(warnings: Warnings) {
     this.#warnings = warnings;
@@ -80,49 +82,54 @@ class Turns {
     return this.#turns;
   }
 
-  #say(turn: Turn): void {
-    if (this.#calls.size > 0) this.#held.push(turn);
+  #say(turn: SaidTurn): void {
+    if (this.#open.any) this.#held.push(turn);
     else this.#turns.push(turn);
   }
 
   #answer(parts: readonly PlacedPart[], path: string): void {
     this.#settle();
-    this.#turns.push({ kind: 'assistant', parts, path });
-    for (const { part, path: at } of parts)
-      if (part.case === 'toolCall') this.#calls.set(part.value.id, { name: part.value.name, path: at });
+    const { parts: unique, calls } = uniqueCalls(parts, this.#warnings);
+    this.#turns.push({ kind: 'assistant', parts: unique, path });
+    this.#open.add(calls);
   }
 
-  #result({ part, path }: PlacedPart): void {
+  #result({ part, whole, path }: PlacedPart): void {
     if (part.case !== 'toolResult') throw invalid(path, 'must be a tool_result');
-    const { toolCallId: callId, content, isError } = part.value;
-    const call = this.#calls.get(callId);
-    if (!call || this.#results.some((result) => result.callId === callId)) {
+    const { toolCallId, content, isError } = part.value;
+    const call = this.#open.take(toolCallId);
+    if (!call) {
       const message = 'A tool result was not sent: no tool call of the answer before it waits for it.';
       this.#warnings.add(dropped(path, message));
       return;
     }
-    for (const turn of this.#held) if (turn.kind !== 'results') this.#warnings.add(moved(turn.path));
-    const parts = placed(content, `${path}.tool_result`);
-    this.#results.push({ callId, name: call.name, parts, isError, path: `${path}.tool_result` });
+    const [between] = this.#held;
+    if (between) this.#warnings.add(moved(between.path));
+    this.#results.push({
+      callId: call.id,
+      name: call.name,
+      parts: placed(content, `${path}.tool_result`),
+      isError,
+      promptCache: whole.promptCache,
+      path: `${path}.tool_result`,
+    });
   }
 
   /** Ends the turn of the last tool calls. */
   #settle(): void {
-    for (const [callId, { name, path }] of this.#calls)
-      if (!this.#results.some((result) => result.callId === callId))
-        this.#results.push(this.#madeUp(callId, name, path));
+    for (const call of this.#open.settle()) this.#results.push(this.#madeUp(call));
     if (this.#results.length > 0) this.#turns.push({ kind: 'results', results: this.#results });
-    this.#turns.push(...this.#held);
-    this.#calls = new Map();
+    for (const turn of this.#held) this.#turns.push(turn);
     this.#results = [];
     this.#held = [];
   }
 
-  #madeUp(callId: string, name: string, path: string): AnsweredCall {
+  #madeUp({ id: callId, name, path }: OpenCall): AnsweredCall {
     const message = 'A tool call without a result was answered with a note that it was not.';
     this.#warnings.add(adjusted(path, message));
     const part = create(PartSchema, { part: { case: 'text', value: 'This call was not answered.' } });
-    return { callId, name, parts: [{ part: part.part, whole: part, path }], isError: false, path };
+    const parts = [{ part: part.part, whole: part, path }];
+    return { callId, name, parts, isError: false, promptCache: undefined, path };
   }
 }
 

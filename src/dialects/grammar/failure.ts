@@ -21,6 +21,21 @@ export function failed(kind: FailureKind, { message, code }: SaidOfFailure, fact
 export const requestIdFacts = (id: string | undefined): ErrorFacts =>
   id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id) ? { upstreamRequestId: id } : {};
 
+/** What is known of a failed reply. The wait is told only where another try makes sense. */
+export const replyFacts = (
+  kind: FailureKind,
+  upstreamStatus: number,
+  waitMs: number | undefined,
+  requestId: string | undefined,
+): ErrorFacts => ({
+  upstreamStatus,
+  ...(waitMs === undefined || !errorRule(kind).retry ? {} : { retryAfterMs: waitMs }),
+  ...requestIdFacts(requestId),
+});
+
+/** Ids of organizations and projects at OpenAI: they are the gateway's, not the caller's. */
+const OWN_IDS = /\b(?:org-|proj_)[A-Za-z0-9]{8,}/g;
+
 const MAX_DETAIL_CHARACTERS = 500;
 
 /** One line of whole characters. */
@@ -28,6 +43,7 @@ function tidy(words: string): string {
   const line = words
     .slice(0, 4 * MAX_DETAIL_CHARACTERS)
     .replace(/[\s\p{Cc}]+/gu, ' ')
+    .replace(OWN_IDS, '[id]')
     .trim();
   return line
     .slice(0, MAX_DETAIL_CHARACTERS)
@@ -58,6 +74,10 @@ export const notAnAnswer = (): GatewayError =>
     'upstream_bad_response',
     'The provider sent JSON that is not an answer in its own format. Try again, or try another model.',
   );
+
+/** Said where an answer breaks its own format: "a tool call without a name". */
+export const badAnswer = (what: string): GatewayError =>
+  new GatewayError('upstream_bad_response', `The provider sent ${what}. Try again.`);
 
 /** Said where an answer ended before it was whole. */
 export const notWhole = (): GatewayError =>

@@ -7,7 +7,8 @@ const DESCRIPTION = 'is set by the contract; use its own field, or leave it out'
 /**
  * Puts a provider's options into a body; an object goes into the object that is there. `owned` are the paths, such as
  * "model" or "generationConfig.seed", that options may not set: the contract has a place for them, or they would let
- * another model answer than the one that governance allowed. Errors: `invalid_request` that names every such field.
+ * another model answer than the one that governance allowed. What holds one can only be an object. Errors:
+ * `invalid_request` that names every such field.
  */
 export function addOptions(
   body: JsonObject,
@@ -17,16 +18,18 @@ export function addOptions(
 ): void {
   const clean = cleanJson(options ?? {});
   if (!isJsonObject(clean)) return;
-  const refused = [...paths(clean)].filter((path) => owned.has(path));
+  const refused = [...ownedIn(clean, owned)];
   if (refused.length > 0) throw refusal(refused.map((path) => `provider_options["${provider}"].${path}`));
   merge(body, clean);
 }
 
-/** The paths of all fields, two levels deep: no format has its own fields deeper. */
-function* paths(options: JsonObject): Iterable<string> {
+/** The paths of what may not be set, two levels deep: no format has its own fields deeper. */
+function* ownedIn(options: JsonObject, owned: ReadonlySet<string>): Iterable<string> {
+  const holders = new Set([...owned].map((path) => path.replace(/\..*/, '')));
   for (const [key, value] of Object.entries(options)) {
-    yield key;
-    if (isJsonObject(value)) for (const inner of Object.keys(value)) yield `${key}.${inner}`;
+    if (owned.has(key) || (holders.has(key) && !isJsonObject(value))) yield key;
+    const inner = isJsonObject(value) ? Object.keys(value) : [];
+    yield* inner.map((name) => `${key}.${name}`).filter((path) => owned.has(path));
   }
 }
 

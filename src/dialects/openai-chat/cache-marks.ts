@@ -1,73 +1,79 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Message, Part, PromptCacheHint } from '#gen/antiphon/v1/completion_pb.js';
-import { adjusted, dropped } from '../../core/warnings.ts';
+import type { Message, Part } from '#gen/antiphon/v1/completion_pb.js';
+import { dropped } from '../../core/warnings.ts';
+import { cacheBreakpoint, MOST_BREAKPOINTS } from '../grammar/cache-breakpoint.ts';
+import { lastHints, nearestTtl, type PlacedHint, type Ttl } from '../grammar/cache-hints.ts';
 import { type PlacedPart, placed } from '../grammar/placed.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
 
-/** Anthropic, for whom the marks are made, takes no more. */
-const MOST_MARKS = 4;
-
-const FIVE_MINUTES = 300;
-const AN_HOUR = 3600;
+/** One way to mark a part for the prompt cache. */
+interface Marking {
+  /** The most marks that are taken. */
+  readonly most: number;
+  /** The parts that may have one. */
+  readonly parts: ReadonlySet<Part['part']['case']>;
+  /** The field. */
+  mark(hint: PlacedHint, warnings: Warnings): JsonObject;
+}
 
 /**
- * Which parts have a mark for the prompt cache, by their paths. Only text can have one: the mark of a tool's result goes
- * to its last text, and any other is dropped. Of too many, the last ones count. Empty if the place knows no marks.
- *
- * Source: the npm package @openrouter/sdk 1.3.19, esm/models/chatcontenttext and anthropiccachecontrolttl (2026-11-21).
+ * The marks of `cache_control` are made for Anthropic. Source: the npm package @openrouter/sdk 1.3.19,
+ * esm/models/chatcontenttext and anthropiccachecontrolttl (2026-11-21).
+ */
+const markings: Readonly<Record<NonNullable<OpenAiChatQuirks['cacheMark']>, Marking>> = {
+  cache_control: { most: 4, parts: new Set(['text']), mark: cacheControl },
+  prompt_cache_breakpoint: {
+    most: MOST_BREAKPOINTS,
+    parts: new Set(['text', 'image', 'audio', 'document']),
+    mark: cacheBreakpoint,
+  },
+};
+
+const ttls: readonly Ttl<'5m' | '1h'>[] = [
+  ['5m', 300],
+  ['1h', 3600],
+];
+
+function cacheControl(hint: PlacedHint, warnings: Warnings): JsonObject {
+  const ttl = nearestTtl(hint, ttls, warnings);
+  return { cache_control: { type: 'ephemeral', ...(ttl ? { ttl } : {}) } };
+}
+
+/**
+ * The marks for the prompt cache, by the paths of the parts that have one. That of a tool's result goes to the last part
+ * in it that may have one; any other that stands where there can be none is dropped. Of too many, the last ones count.
+ * Empty if the place knows no marks.
  */
 export function cacheMarks(
   messages: readonly Message[],
-  { cacheControl = false }: Pick<OpenAiChatQuirks, 'cacheControl'>,
+  { cacheMark }: Pick<OpenAiChatQuirks, 'cacheMark'>,
   warnings: Warnings,
 ): ReadonlyMap<string, JsonObject> {
-  if (!cacheControl) return new Map();
-  const hints = messages.flatMap(({ content }, i) => hintsOf(placed(content, `messages[${i}]`), warnings));
-  if (hints.length > MOST_MARKS) warnings.add(tooMany(hints));
-  return new Map(hints.slice(-MOST_MARKS).map(({ path, hint }) => [path, cacheControlOf(path, hint, warnings)]));
+  if (!cacheMark) return new Map();
+  const { most, parts, mark } = markings[cacheMark];
+  const hints = messages.flatMap(({ content }, i) => hintsOf(placed(content, `messages[${i}]`), parts, warnings));
+  return new Map(lastHints(hints, most, warnings).map((hint) => [hint.path, mark(hint, warnings)]));
 }
 
-interface Hint {
-  readonly path: string;
-  readonly hint: PromptCacheHint;
-}
-
-function hintsOf(parts: readonly PlacedPart[], warnings: Warnings): Hint[] {
+function hintsOf(parts: readonly PlacedPart[], may: Marking['parts'], warnings: Warnings): PlacedHint[] {
   return parts.flatMap(({ part, whole, path }) => {
     const inner = part.case === 'toolResult' ? placed(part.value.content, `${path}.tool_result`) : [];
-    const own = hintOf(whole, path, inner, warnings);
-    return [...hintsOf(inner, warnings).filter((hint) => hint.path !== own?.path), ...(own ? [own] : [])];
+    const own = hintOf({ part, whole, path }, inner, may, warnings);
+    return [...hintsOf(inner, may, warnings).filter((hint) => hint.path !== own?.path), ...(own ? [own] : [])];
   });
 }
 
 function hintOf(
-  { part, promptCache: hint }: Part,
-  path: string,
+  { part, whole: { promptCache: hint }, path }: PlacedPart,
   inner: readonly PlacedPart[],
+  may: Marking['parts'],
   warnings: Warnings,
-): Hint | undefined {
+): PlacedHint | undefined {
   if (!hint) return undefined;
-  const at = part.case === 'text' ? path : inner.findLast((one) => one.part.case === 'text')?.path;
+  const at = may.has(part.case) ? path : inner.findLast((one) => may.has(one.part.case))?.path;
   if (at) return { path: at, hint };
-  const message = 'The prompt cache hint was not sent: the provider takes it with text only.';
+  const message = 'A prompt cache hint was not sent: the provider takes none on such a part.';
   warnings.add(dropped(`${path}.prompt_cache`, message));
   return undefined;
 }
-
-function cacheControlOf(path: string, { ttl }: PromptCacheHint, warnings: Warnings): JsonObject {
-  if (!ttl) return { type: 'ephemeral' };
-  const seconds = Number(ttl.seconds);
-  const sent = seconds - FIVE_MINUTES < AN_HOUR - seconds ? FIVE_MINUTES : AN_HOUR;
-  if (seconds !== sent || ttl.nanos !== 0) {
-    const message = 'The time to keep prompts was sent as five minutes or an hour, whichever is nearer.';
-    warnings.add(adjusted(`${path}.prompt_cache.ttl`, message));
-  }
-  return { type: 'ephemeral', ttl: sent === AN_HOUR ? '1h' : '5m' };
-}
-
-const tooMany = (hints: readonly Hint[]) =>
-  dropped(
-    `${hints[0]?.path}.prompt_cache`,
-    `Only the last ${MOST_MARKS} prompt cache hints were sent: the provider takes no more.`,
-  );

@@ -1,23 +1,24 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Media } from '#gen/antiphon/v1/completion_pb.js';
 import { invalid } from '../grammar/invalid.ts';
-import { bareType, base64, dataUrl, lacks } from '../grammar/media.ts';
+import { bareType, base64, dataUrl, filenameOf, imageUrl, lacks } from '../grammar/media.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
 import type { Setting } from './setting.ts';
 
-/** Text. `mark` is its `cache_control`. */
+/** Text. `mark` is its mark for the prompt cache. */
 export const textPart = (text: string, mark?: JsonObject): JsonObject => ({
   type: 'text',
   text: text.toWellFormed(),
-  ...(mark ? { cache_control: mark } : {}),
+  ...mark,
 });
 
 /** Parts as the wire's `content`: a lone text as a string, which is all that some servers take. */
 export function wireContent(parts: readonly JsonObject[]): JsonValue {
   const [first] = parts;
-  const isBare = parts.length === 1 && first?.type === 'text' && first.cache_control === undefined;
-  return isBare ? (first.text ?? '') : [...parts];
+  const { type, text, ...more } = first ?? {};
+  const isBare = parts.length === 1 && type === 'text' && Object.keys(more).length === 0;
+  return isBare ? (text ?? '') : [...parts];
 }
 
 /** Instructions. Errors: `invalid_request` for anything but text. */
@@ -30,10 +31,15 @@ export function instructionPart({ part, path }: PlacedPart, { cacheMarks }: Sett
  * What a user says or a tool gives. Errors: `model_lacks_ability` for sound and documents that the place does not take,
  * or not in this form; `invalid_request` for a part that does not belong here.
  */
-export function userPart({ part, path }: PlacedPart, { cacheMarks, quirks }: Setting): JsonObject {
+export const userPart = (placed: PlacedPart, { cacheMarks, quirks }: Setting): JsonObject => ({
+  ...unmarkedPart(placed, quirks),
+  ...cacheMarks.get(placed.path),
+});
+
+function unmarkedPart({ part, path }: PlacedPart, quirks: OpenAiChatQuirks): JsonObject {
   switch (part.case) {
     case 'text':
-      return textPart(part.value, cacheMarks.get(path));
+      return textPart(part.value);
     case 'image':
       return { type: 'image_url', image_url: { url: imageUrl(part.value, `${path}.image`) } };
     case 'audio':
@@ -43,12 +49,6 @@ export function userPart({ part, path }: PlacedPart, { cacheMarks, quirks }: Set
     default:
       throw invalid(path, 'is not a part that this message may have');
   }
-}
-
-function imageUrl({ source, mediaType }: Media, path: string): string {
-  if (source.case === 'url') return source.value.toWellFormed();
-  if (source.case === 'data') return dataUrl(source.value, mediaType);
-  throw invalid(path, 'must have data or url');
 }
 
 /** What the formats of sound are called here, by media type. */
@@ -82,11 +82,11 @@ function audio({ source, mediaType }: Media, path: string, quirks: OpenAiChatQui
 const either = (words: readonly string[]): string =>
   words.length > 1 ? `${words.slice(0, -1).join(', ')} or ${words.at(-1)}` : words.join('');
 
-function file({ source, mediaType, filename }: Media, path: string, { documents = 'data' }: OpenAiChatQuirks) {
+function file(media: Media, path: string, { documents = 'data' }: OpenAiChatQuirks): JsonObject {
+  const { source, mediaType } = media;
   if (documents === 'none') throw lacks(path, 'must not be there: the provider takes no documents');
   const byUrl = source.case === 'url' && documents === 'data_or_url';
   if (source.case !== 'data' && !byUrl) throw lacks(path, 'must have data: documents are not taken by URL');
-  const name = filename || (bareType(mediaType) === 'application/pdf' ? 'document.pdf' : 'document');
   const data = source.case === 'data' ? dataUrl(source.value, mediaType) : source.value.toWellFormed();
-  return { file_data: data, filename: name.toWellFormed() };
+  return { file_data: data, filename: filenameOf(media) };
 }

@@ -4,7 +4,7 @@ import { type ReportedError, reportedError } from '../grammar/reported-error.ts'
 
 /** What OpenRouter adds to an error: its own type of it, and the words of the provider behind it. */
 export interface ErrorMetadata {
-  /** Undefined: neither tells what the status does not. */
+  /** Undefined: the type tells nothing that the status does not. */
   readonly kind: FailureKind | undefined;
   /** The error of the provider behind it. */
   readonly inner: ReportedError | undefined;
@@ -16,8 +16,7 @@ export function errorMetadata(body: unknown): ErrorMetadata {
   const metadata = asObject((asObject(outer?.error) ?? outer)?.metadata);
   const { raw, error_type: type } = metadata ?? {};
   const inner = readInner(raw);
-  const unsafe = inner && UNSAFE.test(`${inner.words} ${inner.message}`) ? 'content_blocked' : undefined;
-  return { kind: kinds.get(asString(type)) ?? unsafe, inner };
+  return { kind: kinds.get(asString(type)), inner };
 }
 
 /** `permission_denied` is not among them: a content policy may be behind it, which the words tell. */
@@ -43,9 +42,6 @@ const kinds: ReadonlyMap<string, FailureKind> = new Map([
   ['refusal', 'content_blocked'],
   ['timeout', 'upstream_timeout'],
 ]);
-
-/** xAI's words for content that it refuses. */
-const UNSAFE = /violates usage guidelines|safety_check/i;
 
 /** Ids of teams and keys that are not the caller's. */
 const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;

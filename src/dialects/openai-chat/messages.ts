@@ -3,6 +3,7 @@ import { type Message, Role } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
 import { adjusted } from '../../core/warnings.ts';
 import { type AnsweredCall, conversation, type Turn } from '../grammar/conversation.ts';
+import { failedText, warnOfFailedText } from '../grammar/failed-result.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 import { toolCallIds } from '../grammar/tool-call-ids.ts';
 import type { Warnings } from '../grammar/warnings.ts';
@@ -74,7 +75,7 @@ const isText = ({ part }: PlacedPart) => part.case === 'text';
 function resultMessage({ callId, parts, isError, path }: AnsweredCall, setting: Setting): JsonObject {
   const { wireId, warnings } = setting;
   const texts = parts.filter(isText).map((part) => userPart(part, setting));
-  if (isError) warnings.add(adjusted(`${path}.is_error`, 'is_error was sent as words before the text.'));
+  if (isError) warnOfFailedText(path, warnings);
   return {
     role: 'tool',
     tool_call_id: wireId(callId),
@@ -87,7 +88,7 @@ function resultText(texts: readonly JsonObject[], hasMedia: boolean, isError: bo
   const [first, ...rest] = texts;
   if (first && !isError) return texts;
   const own = first ? String(first.text) : hasMedia ? 'See the user message after the results.' : '';
-  return [{ ...first, ...textPart(isError ? `Error: ${own || 'nothing more is known.'}` : own) }, ...rest];
+  return [{ ...first, ...textPart(isError ? failedText(own) : own) }, ...rest];
 }
 
 /** The wire takes only text from a tool. */

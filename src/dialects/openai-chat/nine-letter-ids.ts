@@ -1,15 +1,10 @@
+import { type WireIds, wireIds } from '../grammar/tool-call-ids.ts';
+
 const TAKEN = /^[A-Za-z0-9]{9}$/;
 
-/**
- * Ids of tool calls for servers that take nine letters and digits only: any other is replaced, the same one always by
- * the same.
- */
-export function nineLetterIds(): (id: string) => string {
-  const replaced = new Map<string, string>();
-  return (id) => {
-    if (TAKEN.test(id)) return id;
-    const short = replaced.get(id) ?? `call${String(replaced.size).padStart(5, '0')}`;
-    replaced.set(id, short);
-    return short;
-  };
-}
+/** Ids of tool calls for servers that take nine letters and digits only: any other is replaced. */
+export const nineLetterIds = (): WireIds =>
+  wireIds(
+    (id) => TAKEN.test(id),
+    (number) => `call${String(number).padStart(5, '0')}`,
+  );

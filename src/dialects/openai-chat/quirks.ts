@@ -1,4 +1,5 @@
 import type { Effort } from '../grammar/efforts.ts';
+import type { Sampling } from '../grammar/sampling.ts';
 
 /** What differs between the places and models that speak OpenAI's chat format. */
 export interface OpenAiChatQuirks {
@@ -18,7 +19,7 @@ export interface OpenAiChatQuirks {
   /** The values of `reasoning_effort` that are taken. Empty: it does not take the field. */
   readonly efforts: readonly Effort[];
   /** When `temperature` and `top_p` are taken. */
-  readonly sampling: 'always' | 'effort_none' | 'never';
+  readonly sampling: Sampling;
   /** The highest `temperature` that is taken. Undefined: 2. */
   readonly maxTemperature?: number;
   /** Takes function tools only together with `reasoning_effort` "none". */
@@ -46,8 +47,8 @@ export interface OpenAiChatQuirks {
   readonly reportedCost?: boolean;
   /** Takes `prompt_cache_key`. Default: it is not told. */
   readonly promptCacheKey?: boolean;
-  /** Keeps prompts up to where a text part has `cache_control`. */
-  readonly cacheControl?: boolean;
+  /** The field with which a part says that prompts are to be kept up to its end. Undefined: it is not told. */
+  readonly cacheMark?: 'cache_control' | 'prompt_cache_breakpoint';
   /** The name of the field for a seed; `none`: it takes none. Undefined: `seed`. */
   readonly seedField?: 'seed' | 'random_seed' | 'none';
   /** Its word for a tool choice that wants some tool called; `none`: no call can be forced. Undefined: `required`. */

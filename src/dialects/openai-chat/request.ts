@@ -5,6 +5,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { adjusted, dropped } from '../../core/warnings.ts';
 import type { WireRequest } from '../dialect.ts';
 import { addOptions } from '../grammar/options.ts';
+import { boundedTemperature, sampled } from '../grammar/sampling.ts';
 import { Warnings } from '../grammar/warnings.ts';
 import { wireMessages, withInstruction } from './messages.ts';
 import { owned } from './owned.ts';
@@ -59,26 +60,13 @@ const cacheKey = ({ promptCacheKey: key }: CompleteRequest, quirks: OpenAiChatQu
 
 /** Reasoning comes first: whether temperature and top_p are taken may hang on it. */
 function thought(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Warnings): JsonObject {
+  const { maxTemperature = 2 } = quirks;
   const { field, effort } = wireReasoning(request, quirks, warnings);
-  const body: JsonObject = { ...field };
-  const { temperature, topP } = request;
-  const taken = quirks.sampling === 'always' || (quirks.sampling === 'effort_none' && effort === 'none');
-  const when = quirks.sampling === 'never' ? 'does not take' : 'takes only with the reasoning effort "none"';
-  if (temperature !== undefined && taken) body.temperature = bounded(temperature, quirks, warnings);
-  else if (temperature !== undefined) warnings.add(notSampled('temperature', when));
-  if (topP !== undefined && taken) body.top_p = topP;
-  else if (topP !== undefined) warnings.add(notSampled('top_p', when));
+  const body: JsonObject = { ...field, ...sampled(request, quirks.sampling, effort, warnings) };
+  if (typeof body.temperature === 'number')
+    body.temperature = boundedTemperature(body.temperature, maxTemperature, warnings);
   return body;
 }
-
-function bounded(temperature: number, { maxTemperature = 2 }: OpenAiChatQuirks, warnings: Warnings): number {
-  if (temperature <= maxTemperature) return temperature;
-  const message = `temperature was sent as ${maxTemperature}: the provider takes no higher one.`;
-  warnings.add(adjusted('temperature', message));
-  return maxTemperature;
-}
-
-const notSampled = (field: string, when: string) => dropped(field, `${field} was not sent: the model ${when} it.`);
 
 function limits(request: CompleteRequest, quirks: OpenAiChatQuirks, warnings: Warnings): JsonObject {
   const body: JsonObject = {};

@@ -10,6 +10,6 @@ export interface Setting {
   readonly warnings: Warnings;
   /** A tool call's id as the wire takes it. */
   readonly wireId: (id: string) => string;
-  /** The value of `cache_control` of those parts that have one, by their paths. */
+  /** The field that marks a part for the prompt cache, for those that have one, by their paths. */
   readonly cacheMarks: ReadonlyMap<string, JsonObject>;
 }

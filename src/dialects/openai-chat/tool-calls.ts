@@ -1,7 +1,8 @@
 import type { Target } from '../../core/call.ts';
-import { GatewayError } from '../../core/errors.ts';
 import { type Delta, toolCallDelta } from '../../core/events.ts';
 import { asObject, asString, cleanJson, isJsonObject, type UnknownObject } from '../../wire/json.ts';
+import { badAnswer } from '../grammar/failure.ts';
+import { heardArguments } from '../grammar/heard-call.ts';
 import { TextStream } from '../grammar/text-stream.ts';
 import { writeState } from './provider-state.ts';
 
@@ -61,7 +62,7 @@ export class ToolCalls {
   flush(): void {
     for (const call of this.#open) {
       call.arguments.flush();
-      if (call.early !== '') throw bad('a tool call without a name');
+      if (call.early !== '') throw badAnswer('a tool call without a name');
     }
   }
 
@@ -138,13 +139,5 @@ export class ToolCalls {
   }
 }
 
-/** Sloppy servers send the arguments as an object. Errors: `upstream_bad_response` if it nests too deeply. */
-function argumentsText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  if (value === undefined || value === null) return '';
-  const clean = cleanJson(value);
-  if (clean === undefined) throw bad('tool arguments that nest too deeply');
-  return JSON.stringify(clean);
-}
-
-const bad = (what: string) => new GatewayError('upstream_bad_response', `The provider sent ${what}. Try again.`);
+/** Sloppy servers send the arguments as an object. In a piece, none are only not there yet. */
+const argumentsText = (value: unknown): string => (value === undefined || value === null ? '' : heardArguments(value));

@@ -1,15 +1,10 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import { type CompleteRequest, type Tool, type ToolChoice, ToolChoiceMode } from '#gen/antiphon/v1/completion_pb.js';
+import type { CompleteRequest, Tool, ToolChoice } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted } from '../../core/warnings.ts';
 import { parametersSchema } from '../grammar/schema.ts';
+import { toolMode } from '../grammar/tool-mode.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
-
-const modes: Partial<Record<ToolChoiceMode, string>> = {
-  [ToolChoiceMode.AUTO]: 'auto',
-  [ToolChoiceMode.NONE]: 'none',
-  [ToolChoiceMode.REQUIRED]: 'required',
-};
 
 /** The fields about tools. Errors: `invalid_request` for parameters that are not JSON. */
 export function wireTools(
@@ -43,7 +38,7 @@ function wireChoice(
   { requiredTool = 'required' }: OpenAiChatQuirks,
   warnings: Warnings,
 ): string | JsonObject | undefined {
-  const mode = choice?.case === 'mode' ? modes[choice.value] : undefined;
+  const mode = toolMode(choice);
   if (choice?.case !== 'name' && mode !== 'required') return mode;
   if (requiredTool === 'none') {
     const message = 'The tool choice was sent as AUTO: the provider cannot be told that a tool must be called.';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Media } from '#gen/antiphon/v1/completion_pb.js';
 import { invalid } from '../grammar/invalid.ts';
-import { bareType, dataUrl, lacks } from '../grammar/media.ts';
+import { dataUrl, filenameOf, imageUrl, lacks } from '../grammar/media.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 
 export const inputText = (text: string): JsonObject => ({ type: 'input_text', text: text.toWellFormed() });
@@ -31,16 +31,10 @@ export function inputPart({ part, path }: PlacedPart): JsonObject {
   }
 }
 
-function imageUrl({ source, mediaType }: Media, path: string): string {
-  if (source.case === 'url') return source.value.toWellFormed();
-  if (source.case === 'data') return dataUrl(source.value, mediaType);
-  throw invalid(path, 'must have data or url');
-}
-
 /** A name goes with bytes only: a URL has its own. */
-function file({ source, mediaType, filename }: Media, path: string): JsonObject {
+function file(media: Media, path: string): JsonObject {
+  const { source, mediaType } = media;
   if (source.case === 'url') return { file_url: source.value.toWellFormed() };
   if (source.case !== 'data') throw invalid(path, 'must have data or url');
-  const name = filename || (bareType(mediaType) === 'application/pdf' ? 'document.pdf' : 'document');
-  return { filename: name.toWellFormed(), file_data: dataUrl(source.value, mediaType) };
+  return { filename: filenameOf(media), file_data: dataUrl(source.value, mediaType) };
 }

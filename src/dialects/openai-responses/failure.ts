@@ -1,8 +1,8 @@
-import { errorRule, type GatewayError } from '../../core/errors.ts';
+import type { GatewayError } from '../../core/errors.ts';
 import { asObject, tryParseJson, type UnknownObject } from '../../wire/json.ts';
 import type { FailedReply } from '../dialect.ts';
-import { errorKind, type FailureKind, impliedStatus } from '../grammar/error-kind.ts';
-import { failed as failedAs, requestIdFacts } from '../grammar/failure.ts';
+import { errorKind, type FailureKind, failedStatus, impliedStatus } from '../grammar/error-kind.ts';
+import { failed as failedAs, replyFacts } from '../grammar/failure.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
 import { retryAfterMs } from '../grammar/retry-after.ts';
 
@@ -32,14 +32,9 @@ const kindOf = (status: number, reported: ReportedError): FailureKind =>
 /** What a failed answer means. Its body may be anything: plain text and HTML come from what stands in between. */
 export function failure({ status, headers, body }: FailedReply): GatewayError {
   const reported = reportedError(tryParseJson(body));
-  const failed = status < 200 || status > 299 ? status : impliedStatus(reported);
+  const failed = failedStatus(status, reported);
   const kind = kindOf(failed, reported);
-  const waitMs = errorRule(kind).retry ? retryAfterMs(headers) : undefined;
-  return failedAs(kind, reported, {
-    upstreamStatus: failed,
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
-    ...requestIdFacts(headers['x-request-id']),
-  });
+  return failedAs(kind, reported, replyFacts(kind, failed, retryAfterMs(headers), headers['x-request-id']));
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Message } from '#gen/antiphon/v1/completion_pb.js';
 import type { Target } from '../../core/call.ts';
-import { adjusted } from '../../core/warnings.ts';
+import { asString } from '../../wire/json.ts';
 import { type AnsweredCall, conversation, type Turn } from '../grammar/conversation.ts';
+import { failedText, warnOfFailedText } from '../grammar/failed-result.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
 import { toolCallIds } from '../grammar/tool-call-ids.ts';
 import type { Warnings } from '../grammar/warnings.ts';
@@ -50,7 +51,7 @@ const marked = (parts: readonly PlacedPart[], wire: (part: PlacedPart) => JsonOb
   parts.map((part) => ({ ...wire(part), ...breakpoints.get(part.path) }));
 
 function resultItem({ callId, parts, isError, path }: AnsweredCall, setting: Setting): JsonObject {
-  if (isError) setting.warnings.add(adjusted(`${path}.is_error`, 'is_error was sent as words before the text.'));
+  if (isError) warnOfFailedText(path, setting.warnings);
   const [first, ...rest] = marked(parts, inputPart, setting);
   const content = isError ? failed(first, rest) : [first ?? inputText(''), ...rest];
   const breakpoint = setting.breakpoints.get(path.replace(/\.tool_result$/, ''));
@@ -60,9 +61,8 @@ function resultItem({ callId, parts, isError, path }: AnsweredCall, setting: Set
 
 /** The wire has no mark for a failed tool. */
 function failed(first: JsonObject | undefined, rest: readonly JsonObject[]): JsonObject[] {
-  if (first?.type === 'input_text')
-    return [{ ...first, text: `Error: ${first.text || 'nothing more is known.'}` }, ...rest];
-  return [inputText(first ? 'Error:' : 'Error: nothing more is known.'), ...(first ? [first] : []), ...rest];
+  if (first?.type === 'input_text') return [{ ...first, text: failedText(asString(first.text)) }, ...rest];
+  return [inputText(first ? 'Error:' : failedText('')), ...(first ? [first] : []), ...rest];
 }
 
 /** A lone text as it is, unless more is said of it. */

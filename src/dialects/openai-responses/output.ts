@@ -1,7 +1,8 @@
 import type { Target } from '../../core/call.ts';
-import { GatewayError } from '../../core/errors.ts';
 import { type Delta, reasoningDelta, refusalDelta, textDelta, toolCallDelta } from '../../core/events.ts';
 import { asArray, asObject, asString, type UnknownObject } from '../../wire/json.ts';
+import { badAnswer } from '../grammar/failure.ts';
+import { heardName } from '../grammar/heard-call.ts';
 import { Piece } from './piece.ts';
 import { messageState, phaseOf, reasoningState, sealedItem } from './provider-state.ts';
 
@@ -94,8 +95,7 @@ export class Output {
 
   #call(index: number, item: UnknownObject): void {
     const ours = this.#calls.size;
-    const name = asString(item.name).toWellFormed();
-    if (name === '') throw bad('a tool call without a name');
+    const name = heardName(item.name);
     this.#calls.set(index, ours);
     this.#pass(toolCallDelta(ours, '', { id: asString(item.call_id).toWellFormed() || `call_${ours}`, name }));
   }
@@ -124,7 +124,7 @@ export class Output {
 
   #argumentsPasser(index: number): (text: string) => void {
     const ours = this.#calls.get(index);
-    if (ours === undefined) throw bad('arguments of a tool call that never began');
+    if (ours === undefined) throw badAnswer('arguments of a tool call that never began');
     return (text) => this.#pass(toolCallDelta(ours, text));
   }
 
@@ -145,5 +145,3 @@ export class Output {
     this.#emit(delta);
   }
 }
-
-const bad = (what: string) => new GatewayError('upstream_bad_response', `The provider sent ${what}. Try again.`);

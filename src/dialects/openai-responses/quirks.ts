@@ -1,4 +1,5 @@
 import type { Effort } from '../grammar/efforts.ts';
+import type { Sampling } from '../grammar/sampling.ts';
 
 /** What differs between the models of the Responses API. */
 export interface OpenAiResponsesQuirks {
@@ -9,7 +10,7 @@ export interface OpenAiResponsesQuirks {
   /** The values of `reasoning.effort` that are taken. Empty: it does not take the field. */
   readonly efforts: readonly Effort[];
   /** When `temperature` and `top_p` are taken. */
-  readonly sampling: 'always' | 'effort_none' | 'never';
+  readonly sampling: Sampling;
   /** Takes `prompt_cache_breakpoint` on parts of content. */
   readonly cacheBreakpoints: boolean;
 }

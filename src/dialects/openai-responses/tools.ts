@@ -1,12 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import { type CompleteRequest, type Tool, type ToolChoice, ToolChoiceMode } from '#gen/antiphon/v1/completion_pb.js';
+import type { CompleteRequest, Tool, ToolChoice } from '#gen/antiphon/v1/completion_pb.js';
 import { parametersSchema } from '../grammar/schema.ts';
-
-const modes: Partial<Record<ToolChoiceMode, string>> = {
-  [ToolChoiceMode.AUTO]: 'auto',
-  [ToolChoiceMode.NONE]: 'none',
-  [ToolChoiceMode.REQUIRED]: 'required',
-};
+import { toolMode } from '../grammar/tool-mode.ts';
 
 /** The fields about tools. Errors: `invalid_request` for parameters that are not JSON. */
 export function wireTools({ tools, toolChoice, parallelToolCalls }: CompleteRequest): JsonObject {
@@ -32,5 +27,5 @@ function wireTool({ name, description, parameters, strict = false }: Tool, path:
 
 function wireChoice(choice: ToolChoice['choice'] | undefined): string | JsonObject | undefined {
   if (choice?.case === 'name') return { type: 'function', name: choice.value.toWellFormed() };
-  return choice?.case === 'mode' ? modes[choice.value] : undefined;
+  return toolMode(choice);
 }

@@ -2,6 +2,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest, Reasoning } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted } from '../../core/warnings.ts';
 import { askedEffort } from '../grammar/efforts.ts';
+import { boundedTemperature } from '../grammar/sampling.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 
 const MAX_TEMPERATURE = 1;
@@ -12,17 +13,10 @@ export function completionOptions(request: CompleteRequest, stream: boolean, war
   const mode = reasoning && reasoningMode(reasoning, warnings);
   return {
     stream,
-    ...(temperature === undefined ? {} : { temperature: bounded(temperature, warnings) }),
+    ...(temperature === undefined ? {} : { temperature: boundedTemperature(temperature, MAX_TEMPERATURE, warnings) }),
     ...(maxTokens === undefined ? {} : { maxTokens: String(maxTokens) }),
     ...(mode ? { reasoningOptions: { mode } } : {}),
   };
-}
-
-function bounded(temperature: number, warnings: Warnings): number {
-  if (temperature <= MAX_TEMPERATURE) return temperature;
-  const message = `temperature was sent as ${MAX_TEMPERATURE}: the provider takes no higher one.`;
-  warnings.add(adjusted('temperature', message));
-  return MAX_TEMPERATURE;
 }
 
 /** The provider only knows on and off. */

@@ -21,7 +21,7 @@ export class CumulativeText {
    */
   push(text: string, isLast: boolean): void {
     // A character whose bytes are not all there yet comes as U+FFFD.
-    const whole = isLast ? text : text.replace(/\ufffd+$/, '');
+    const whole = isLast ? text : withoutHalfCharacter(text);
     if (!whole.startsWith(this.#soFar)) throw changed();
     this.#stream.push(whole.slice(this.#soFar.length));
     this.#soFar = whole;
@@ -31,6 +31,13 @@ export class CumulativeText {
   flush(): void {
     this.#stream.flush();
   }
+}
+
+/** By a loop: a pattern would look again at every run of them, of which there may be very many. */
+function withoutHalfCharacter(text: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === '\ufffd') end--;
+  return text.slice(0, end);
 }
 
 const changed = () =>

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Message, ToolCall } from '#gen/antiphon/v1/completion_pb.js';
 import { adjusted, dropped } from '../../core/warnings.ts';
-import { cleanObjectText } from '../../wire/json.ts';
+import { argumentsObject } from '../grammar/arguments-object.ts';
 import { conversation, type Turn } from '../grammar/conversation.ts';
 import { invalid } from '../grammar/invalid.ts';
 import type { PlacedPart } from '../grammar/placed.ts';
@@ -55,12 +55,7 @@ function assistantMessages(parts: readonly PlacedPart[], warnings: Warnings): Js
   ];
 }
 
-/** The wire has the arguments as an object, and no id. */
-function wireCall({ name, arguments: text }: ToolCall, path: string, warnings: Warnings): JsonObject {
-  const parsed = cleanObjectText(text === '' ? '{}' : text);
-  if (!parsed) {
-    const message = 'Tool arguments that are no JSON object were sent as the text of a field "arguments".';
-    warnings.add(adjusted(`${path}.tool_call.arguments`, message));
-  }
-  return { functionCall: { name: name.toWellFormed(), arguments: parsed ?? { arguments: text.toWellFormed() } } };
-}
+/** The wire has no id. */
+const wireCall = ({ name, arguments: text }: ToolCall, path: string, warnings: Warnings): JsonObject => ({
+  functionCall: { name: name.toWellFormed(), arguments: argumentsObject(text, path, warnings) },
+});

@@ -8,16 +8,17 @@ import { Warnings } from '../grammar/warnings.ts';
 import { completionOptions } from './completion-options.ts';
 import { wireMessages } from './messages.ts';
 import type { ModelNames } from './model-names.ts';
-import { wireResponseFormat } from './response-format.ts';
+import { wireResponseFormat, wordOfJson } from './response-format.ts';
 import { wireTools } from './tools.ts';
 
 /** A request as the body of `POST /completion`. Errors: `invalid_request`, `model_lacks_ability`. */
 export function toWire(request: CompleteRequest, target: Target, stream: boolean, names: ModelNames): WireRequest {
   const warnings = new Warnings();
+  const messages = wireMessages(request.messages, warnings);
   const body: JsonObject = {
     modelUri: names.uri(target.model).toWellFormed(),
     completionOptions: completionOptions(request, stream, warnings),
-    messages: wireMessages(request.messages, warnings),
+    messages: [...wordOfJson(messages, request.responseFormat, warnings), ...messages],
     ...wireTools(request),
     ...wireResponseFormat(request.responseFormat, warnings),
   };

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ResponseFormat } from '#gen/antiphon/v1/completion_pb.js';
-import { dropped } from '../../core/warnings.ts';
+import { adjusted, dropped } from '../../core/warnings.ts';
+import { asString } from '../../wire/json.ts';
 import { schema } from '../grammar/schema.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 
@@ -15,4 +16,22 @@ export function wireResponseFormat(responseFormat: ResponseFormat | undefined, w
     warnings.add(dropped('response_format.json_schema.description', message));
   }
   return { jsonSchema: { schema: schema(text, 'response_format.json_schema.schema') } };
+}
+
+/**
+ * An instruction to answer with JSON, where `json_object` is asked for and no message speaks of JSON: without the word,
+ * the model may write white space until it has used up its tokens.
+ *
+ * Source: https://github.com/yandex-cloud/docs, en/ai-studio/text-generation/api-ref/TextGeneration (2026-11-21).
+ */
+export function wordOfJson(
+  messages: readonly JsonObject[],
+  responseFormat: ResponseFormat | undefined,
+  warnings: Warnings,
+): JsonObject[] {
+  if (responseFormat?.format.case !== 'jsonObject') return [];
+  if (messages.some(({ text }) => /json/i.test(asString(text)))) return [];
+  const message = 'An instruction to answer with JSON was added: the provider wants the word in the messages.';
+  warnings.add(adjusted('response_format.json_object', message));
+  return [{ role: 'system', text: 'Answer with one JSON object and nothing else.' }];
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { adjusted } from '../../core/warnings.ts';
 import type { AnsweredCall } from '../grammar/conversation.ts';
+import { failedText, warnOfFailedText } from '../grammar/failed-result.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import { textOf } from './text.ts';
 
@@ -13,7 +14,9 @@ export function resultMessage(
   calls: readonly string[],
   warnings: Warnings,
 ): JsonObject {
-  const results = [...answered].sort((a, b) => calls.indexOf(a.callId) - calls.indexOf(b.callId));
+  const places = new Map(calls.map((id, place) => [id, place]));
+  const place = ({ callId }: AnsweredCall) => places.get(callId) ?? -1;
+  const results = [...answered].sort((a, b) => place(a) - place(b));
   const seen = new Set<string>();
   for (const { name, path } of results) {
     if (seen.has(name)) warnings.add(adjusted(path, AMBIGUOUS));
@@ -28,7 +31,6 @@ const AMBIGUOUS =
 
 function functionResult({ name, parts, isError, path }: AnsweredCall, warnings: Warnings): JsonObject {
   const text = textOf(parts);
-  if (isError) warnings.add(adjusted(`${path}.is_error`, 'is_error was sent as words before the text.'));
-  const content = isError ? `Error: ${text || 'nothing more is known.'}` : text;
-  return { name: name.toWellFormed(), content };
+  if (isError) warnOfFailedText(path, warnings);
+  return { name: name.toWellFormed(), content: isError ? failedText(text) : text };
 }

@@ -1,12 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import { type CompleteRequest, type Tool, type ToolChoice, ToolChoiceMode } from '#gen/antiphon/v1/completion_pb.js';
+import type { CompleteRequest, Tool, ToolChoice } from '#gen/antiphon/v1/completion_pb.js';
 import { parametersSchema } from '../grammar/schema.ts';
-
-const modes: Partial<Record<ToolChoiceMode, string>> = {
-  [ToolChoiceMode.AUTO]: 'AUTO',
-  [ToolChoiceMode.NONE]: 'NONE',
-  [ToolChoiceMode.REQUIRED]: 'REQUIRED',
-};
+import { toolMode } from '../grammar/tool-mode.ts';
 
 /** The fields about tools. Errors: `invalid_request` for parameters that are not JSON. */
 export function wireTools({ tools, toolChoice, parallelToolCalls }: CompleteRequest): JsonObject {
@@ -28,6 +23,6 @@ const wireFunction = ({ name, description, parameters, strict }: Tool, path: str
 
 function wireChoice(choice: ToolChoice['choice'] | undefined): JsonObject | undefined {
   if (choice?.case === 'name') return { functionName: choice.value.toWellFormed() };
-  const mode = choice?.case === 'mode' ? modes[choice.value] : undefined;
-  return mode === undefined ? undefined : { mode };
+  const mode = toolMode(choice);
+  return mode && { mode: mode.toUpperCase() };
 }

@@ -15,6 +15,9 @@ const restMs: Readonly<Record<KeyRefusal, number>> = {
   upstream_rate_limited: 5_000,
 };
 
+/** Every reason for which a key may be left alone. */
+export const keyRefusals: readonly KeyRefusal[] = ['upstream_auth', 'upstream_billing', 'upstream_rate_limited'];
+
 const isRefusal = (kind: ErrorKind): kind is KeyRefusal => Object.hasOwn(restMs, kind);
 
 /** Why the provider refused the key; undefined: the key is not what was wrong. */
@@ -28,11 +31,17 @@ export interface KeyAside {
   readonly untilMs: number;
 }
 
+interface Refused extends KeyAside {
+  /** Which refusal it was, counted from 1. */
+  readonly number: number;
+}
+
 /** The keys of one provider: which one is next, and which are left alone. */
 export class KeyRing {
   readonly #keys: readonly ApiKey[];
   readonly #clock: Pick<Clock, 'now' | 'random'>;
-  readonly #aside = new Map<ApiKey, KeyAside>();
+  readonly #aside = new Map<ApiKey, Refused>();
+  #refusals = 0;
 
   constructor(keys: readonly ApiKey[], clock: Pick<Clock, 'now' | 'random'>) {
     this.#keys = keys;
@@ -43,9 +52,17 @@ export class KeyRing {
     return this.#keys.length;
   }
 
+  /** How often any key was refused so far. */
+  get refusals(): number {
+    return this.#refusals;
+  }
+
   /** Those left alone now, in the order of the configuration. */
   get aside(): readonly KeyAside[] {
-    return this.#keys.flatMap((key) => this.#restOf(key) ?? []);
+    return this.#keys.flatMap((key) => {
+      const aside = this.#restOf(key);
+      return aside ? [{ name: aside.name, kind: aside.kind, untilMs: aside.untilMs }] : [];
+    });
   }
 
   /**
@@ -69,22 +86,28 @@ export class KeyRing {
   }
 
   /**
-   * The provider refused it: it is left alone for as long as the provider says, or a usual time. Undefined: it was left
-   * alone already, so that there is no news.
+   * The provider refused it: it is left alone for as long as the provider says, or a usual time, and never for less than
+   * it was to be already. Undefined: it was left alone already, so that there is no news.
    */
   refused(key: ApiKey, kind: KeyRefusal, waitMs = restMs[kind]): KeyAside | undefined {
     const before = this.#restOf(key);
     const aside = { name: key.name, kind, untilMs: this.#clock.now() + waitMs };
-    this.#aside.set(key, aside);
+    const number = ++this.#refusals;
+    const longer = before && before.untilMs > aside.untilMs ? before : aside;
+    this.#aside.set(key, { ...longer, number });
     return before ? undefined : aside;
   }
 
-  /** The provider took it: whatever was wrong is over. */
-  taken(key: ApiKey): void {
-    if (this.#aside.size > 0) this.#aside.delete(key);
+  /**
+   * The provider took it: whatever was wrong is over. `upTo` are the refusals that came before it was asked: what was
+   * refused since is news, and an older call that ends well is not.
+   */
+  taken(key: ApiKey, upTo = this.#refusals): void {
+    if (this.#aside.size === 0) return;
+    if ((this.#aside.get(key)?.number ?? 0) <= upTo) this.#aside.delete(key);
   }
 
-  #restOf(key: ApiKey): KeyAside | undefined {
+  #restOf(key: ApiKey): Refused | undefined {
     const aside = this.#aside.get(key);
     return aside && aside.untilMs > this.#clock.now() ? aside : undefined;
   }

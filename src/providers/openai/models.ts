@@ -1,4 +1,5 @@
 import type { Effort } from '../../dialects/grammar/efforts.ts';
+import type { Sampling } from '../../dialects/grammar/sampling.ts';
 
 /** What one of OpenAI's models takes. */
 export interface ModelRules {
@@ -12,7 +13,7 @@ export interface ModelRules {
   /** The role that instructions are sent under. */
   readonly instructions: 'system' | 'developer';
   /** When `temperature` and `top_p` are taken. */
-  readonly sampling: 'always' | 'effort_none' | 'never';
+  readonly sampling: Sampling;
   /** The most stop texts that chat completions take. */
   readonly maxStops: number;
   /** Takes explicit breakpoints of the prompt cache. */

@@ -20,6 +20,7 @@ export const chatQuirks = (rules: ModelRules): OpenAiChatQuirks => ({
   maxStops: rules.maxStops,
   topK: false,
   promptCacheKey: true,
+  ...(rules.cacheBreakpoints ? { cacheMark: 'prompt_cache_breakpoint' } : {}),
   maxToolCallId: 40,
   replayReasoning: false,
   replayReasoningDetails: false,

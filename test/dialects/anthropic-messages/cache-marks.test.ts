@@ -76,6 +76,7 @@ describe('marks for the cache', () => {
   it('do not count if they are not sent', () => {
     const messages = [user(hint(text('a'), 3_600), hint(text('')), ...(five[0]?.content ?? []))];
     expect(marks(messages)).toEqual(['-', '-', 'yes', 'yes', 'yes', 'yes']);
+    expect(warned({ messages: [user(text('a'), hint(text('')))] })).toEqual(['messages[0].content[1].prompt_cache']);
   });
 
   it('within a result are for all of it', () => {

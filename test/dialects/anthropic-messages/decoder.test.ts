@@ -119,7 +119,8 @@ describe('a stream and the body that says the same', () => {
       type: fc.constant('tool_use'),
       id: fc.constant('a'),
       name: fc.constant('f'),
-      input: fc.dictionary(word, word),
+      // That key is left out where the input comes as an object.
+      input: fc.dictionary(word, word).map(({ ['__proto__']: _, ...input }) => input),
     }),
   );
 

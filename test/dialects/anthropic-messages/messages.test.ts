@@ -292,8 +292,8 @@ describe('tools', () => {
     const messages = [user(text('a')), ...turn, ...turn];
     const ids = [1, 2, 3, 4].map((i) => blocks(messages, i)?.map(({ id, tool_use_id }) => id ?? tool_use_id));
     expect(ids).toEqual([
-      ['call_long_0', 'call_again_1'],
-      ['call_again_1', 'call_long_0'],
+      ['call_long_0', 'call_long_1'],
+      ['call_long_1', 'call_long_0'],
       ['call_again_2', 'call_again_3'],
       ['call_again_3', 'call_again_2'],
     ]);

@@ -1,7 +1,22 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { ReasoningEffort } from '#gen/antiphon/v1/completion_pb.js';
-import { added, assistant, type Init, type Quirks, refusal, text, user, warned, wire } from './send.ts';
+import {
+  added,
+  assistant,
+  call,
+  type Init,
+  type Messages,
+  type Parts,
+  type Quirks,
+  refusal,
+  result,
+  text,
+  tool,
+  user,
+  warned,
+  wire,
+} from './send.ts';
 
 const effort = (value: ReasoningEffort): Init => ({ reasoning: { amount: { case: 'effort', value } } });
 const budget = (value: number): Init => ({ reasoning: { amount: { case: 'budgetTokens', value } } });
@@ -124,6 +139,40 @@ describe('thinking', () => {
     expect(warned(init, changed)).toEqual(fields);
   });
 
+  describe('after tool calls', () => {
+    const state = (model: string) => ({ provider: 'here', model, data: Buffer.from('{"signature":"s"}') });
+    const thought = (model: string): Parts[number] => ({
+      part: { case: 'reasoning', value: { text: 'why' } },
+      providerState: state(model),
+    });
+    const called = (...content: Parts): Messages => [
+      user(text('a')),
+      assistant(...content, call('x')),
+      tool(result('x', [text('r')])),
+    ];
+    const asked = (messages: Messages, changed: Quirks) => {
+      const { body, warnings } = wire({ messages, ...budget(2_000) } as Init, changed);
+      return [body.thinking, warnings.map(({ field }) => field)];
+    };
+    const foreign = 'messages[1].content[0]';
+
+    it.each<[string, Messages, Quirks, JsonObject | undefined, string[]]>([
+      ['goes on thinking', called(thought('m')), tokens, enabled(2_000).thinking as JsonObject, []],
+      ['does not begin it', called(text('b')), tokens, undefined, ['reasoning']],
+      ["does not take up another model's", called(thought('other')), tokens, undefined, ['reasoning', foreign]],
+      ['thinks by itself if it can', called(text('b')), {}, { type: 'adaptive' }, ['reasoning.budget_tokens']],
+      [
+        'takes no notice of earlier ones',
+        [...called(), assistant(text('b')), user(text('c'))],
+        tokens,
+        enabled(2_000).thinking as JsonObject,
+        [],
+      ],
+    ])('%s', (_, messages, changed, thinking, fields) => {
+      expect(asked(messages, changed)).toEqual([thinking, fields]);
+    });
+  });
+
   it('does not go on from an answer that was begun', () => {
     const messages = [user(text('a')), assistant(text('b'))];
     expect(warned({ messages })).toEqual([]);
@@ -191,6 +240,12 @@ describe('provider_options', () => {
       output_config: { effort: 'low' },
     });
     expect(added(options({ metadata: {} }, 'there'))).toEqual({});
+  });
+
+  it('do not show thinking that is not asked for', () => {
+    const init = options({ thinking: { display: 'omitted' } });
+    expect(added(init)).toEqual({});
+    expect(warned(init)).toEqual(['provider_options["here"].thinking']);
   });
 
   it.each([

@@ -28,3 +28,12 @@ it('gives the arguments as text that can be sent', () => {
   expect(short(said(call('f', args, 'x')))).toEqual(['0:x:f:{"b":[1,null,true],"a":"\ufffd","n":1.5}']);
   expect(short(said(call('f', null, 'x')))).toEqual(['0:x:f:{}']);
 });
+
+it('makes up none that is there already, and counts on', () => {
+  expect(short(said(call('f', {}, 'call_1'), call('g'), call('h'), call('i', {}, 'call_2')))).toEqual([
+    '0:call_1:f:{}',
+    '1:call_2:g:{}',
+    '2:call_3:h:{}',
+    '3:call_4:i:{}',
+  ]);
+});

@@ -4,7 +4,7 @@ import { type Init, type Parts, wire } from './send.ts';
 
 type Part = Parts[number];
 
-const marked = { cacheControl: true };
+const marked = { cacheMark: 'cache_control' } as const;
 const text = (value: string, seconds?: number | null, nanos = 0): Part => ({
   part: { case: 'text', value },
   ...(seconds === undefined
@@ -116,5 +116,67 @@ describe('which', () => {
     const { body, warnings } = wire(user(text('a', 300)));
     expect(body.messages).toEqual([{ role: 'user', content: 'a' }]);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe('breakpoints', () => {
+  const breakpoints = { cacheMark: 'prompt_cache_breakpoint' } as const;
+  const media = (kind: 'image' | 'audio' | 'document', mediaType: string): Part => ({
+    part: { case: kind, value: { source: { case: 'data', value: new Uint8Array([1]) }, mediaType } },
+    promptCache: {},
+  });
+
+  it('stand on text and media', () => {
+    const parts = [text('a', 43_200), media('image', 'image/png'), media('audio', 'audio/wav'), media('document', '')];
+    const { body, warnings } = wire(user(...parts), breakpoints);
+    const mark = { prompt_cache_breakpoint: { mode: 'explicit' } };
+    expect(body.messages).toMatchObject([
+      { content: [{ prompt_cache_breakpoint: { mode: 'explicit', ttl: '12h' } }, mark, mark, mark] },
+    ]);
+    expect(warnings).toEqual([]);
+  });
+
+  it('stand on what the model said, but not on its calls, reasoning and refusals', () => {
+    const promptCache = {};
+    const content: Part[] = [
+      text('a', null),
+      { part: { case: 'refusal', value: 'b' }, promptCache },
+      { part: { case: 'reasoning', value: { text: 'c' } }, promptCache },
+      { part: { case: 'toolCall', value: { id: '1', name: 'f', arguments: '{}' } }, promptCache },
+    ];
+    const { body, warnings } = wire({ messages: [{ role: Role.ASSISTANT, content }] }, breakpoints);
+    expect(JSON.stringify(body).match(/prompt_cache_breakpoint/g)).toHaveLength(1);
+    expect(warnings.map(({ field }) => field)).toContain('messages[0].content[1].prompt_cache');
+  });
+
+  it('of a tool’s result are on its last part, also where that is sent after the results', () => {
+    const call: Part = { part: { case: 'toolCall', value: { id: 'a', name: 'f' } } };
+    const result = (...content: Part[]): Part => ({
+      part: { case: 'toolResult', value: { toolCallId: 'a', content } },
+      promptCache: {},
+    });
+    const messages = (...content: Part[]) => [
+      { role: Role.ASSISTANT, content: [call] },
+      { role: Role.TOOL, content: [result(...content)] },
+    ];
+    const { part } = media('image', 'image/png');
+    if (!part) throw new Error('unreachable');
+    expect(wire({ messages: messages(text('x'), { part }) }, breakpoints).body.messages).toMatchObject([
+      { role: 'assistant' },
+      { role: 'tool', content: 'x' },
+      {
+        role: 'user',
+        content: [{ type: 'text' }, { type: 'image_url', prompt_cache_breakpoint: { mode: 'explicit' } }],
+      },
+    ]);
+    expect(wire({ messages: messages() }, breakpoints).warnings.map(({ field }) => field)).toEqual([
+      'messages[1].content[0].prompt_cache',
+    ]);
+  });
+
+  it('are the last eighty', () => {
+    const { body, warnings } = wire(user(...Array.from({ length: 81 }, () => text('a', null))), breakpoints);
+    expect(JSON.stringify(body).match(/prompt_cache_breakpoint/g)).toHaveLength(80);
+    expect(warnings.map(({ field }) => field)).toEqual(['messages[0].content[0].prompt_cache']);
   });
 });

@@ -159,7 +159,7 @@ describe('prompt cache hints', () => {
     [1_800n, 0, '30m', false],
     [1_800n, 1, '30m', true],
     [22_499n, 0, '30m', true],
-    [22_501n, 0, '12h', true],
+    [22_500n, 0, '12h', true],
     [43_200n, 0, '12h', false],
     [86_400n, 0, '12h', true],
   ])('of %i s are sent as the nearest', (seconds, nanos, ttl, changed) => {
@@ -168,14 +168,15 @@ describe('prompt cache hints', () => {
     expect(warned(init)).toEqual(changed ? ['messages[0].content[0].prompt_cache.ttl'] : []);
   });
 
-  it('are sent four at most, the last ones, in the order of the prompt', () => {
+  it('are sent eighty at most, the last ones, in the order of the prompt', () => {
     const twelve = { ttl: { seconds: 43_200n } };
+    const many = Array.from({ length: 78 }, () => hinted(twelve));
     const messages: Init['messages'] = [
-      { role: Role.USER, content: [hinted({ ttl: { seconds: 1_800n } }), hinted(twelve), hinted(twelve)] },
+      { role: Role.USER, content: [hinted({ ttl: { seconds: 1_800n } }), ...many] },
       { role: Role.ASSISTANT, content: [call('c')] },
       { role: Role.TOOL, content: [{ ...result('c', false, hinted(twelve), text('b')), promptCache: twelve }] },
     ];
-    expect(marks({ messages })).toEqual(['12h', '12h', '12h', '12h']);
+    expect(marks({ messages })).toEqual(Array.from({ length: 80 }, () => '12h'));
     expect(warned({ messages })).toEqual(['messages[0].content[0].prompt_cache']);
   });
 
@@ -183,7 +184,7 @@ describe('prompt cache hints', () => {
     const messages: Init['messages'] = [
       { role: Role.ASSISTANT, content: [call('c')] },
       { role: Role.TOOL, content: [{ ...result('c', false, hinted({})), promptCache: {} }] },
-      { role: Role.USER, content: [hinted({}), hinted({}), hinted({})] },
+      { role: Role.USER, content: Array.from({ length: 79 }, () => hinted({})) },
     ];
     expect(warned({ messages })).toEqual(['messages[1].content[0].tool_result.content[0].prompt_cache']);
   });

@@ -211,3 +211,9 @@ it('no JSON whatever makes it fail with anything but a GatewayError, or break th
   });
   fc.assert(property, { numRuns: 500 });
 });
+
+// A pattern that looks again at each of them takes longer than a test may.
+it('a very long run of half characters is read at once', () => {
+  const text = `${'\ufffd'.repeat(400_000)}a`;
+  expect(short(said(text, `${text}\ufffd`, `${text}b`))).toEqual([text, 'b']);
+});

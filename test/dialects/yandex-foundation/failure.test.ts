@@ -45,7 +45,7 @@ describe('a conversation that is too long', () => {
     'text length is 349354, which is outside the range (0, 100000]',
   ])('%s', (message) => {
     expect(fail(400, { error: { grpcCode: 3, httpCode: 400, message } }).kind).toBe('context_length_exceeded');
-    expect(fail(500, { error: { grpcCode: 13, httpCode: 500, message } }).kind).toBe('upstream_error');
+    expect(fail(500, { error: { grpcCode: 13, httpCode: 500, message } }).kind).toBe('context_length_exceeded');
   });
 });
 

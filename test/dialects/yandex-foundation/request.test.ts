@@ -102,3 +102,14 @@ it('refuses a schema that is none', () => {
   ]);
   expect(refusal(() => wire({ tools: [{ name: 't', parameters: '7' }] }))?.[1]).toEqual(['tools[0].parameters']);
 });
+
+it.each<[string, string, boolean]>([
+  ['says nothing of JSON', 'Name a town.', true],
+  ['speaks of it', 'Name a town, as json.', false],
+])('an instruction is added to a conversation that %s', (_, said, isAdded) => {
+  const responseFormat: Init['responseFormat'] = { format: { case: 'jsonObject', value: {} } };
+  const { body, warnings } = wire({ messages: [{ role: Role.USER, content: [text(said)] }], responseFormat } as Init);
+  const instruction = { role: 'system', text: 'Answer with one JSON object and nothing else.' };
+  expect(body.messages).toEqual([...(isAdded ? [instruction] : []), { role: 'user', text: said }]);
+  expect(warnings.map(({ field }) => field)).toEqual(isAdded ? ['response_format.json_object'] : []);
+});

@@ -9,7 +9,7 @@ import type { ReadFailure } from './reading.ts';
  */
 const classes: Readonly<Record<string, readonly (string | number)[]>> = {
   UPSTREAM_REJECTED: ['BadRequestError', 'UnprocessableEntityError', 400],
-  CONTEXT_LENGTH_EXCEEDED: ['BadRequestError', 400],
+  CONTEXT_LENGTH_EXCEEDED: ['BadRequestError', 'RateLimitError', 400],
   CONTENT_BLOCKED: ['BadRequestError', 'PermissionDeniedError', 400],
   REQUEST_TOO_LARGE: ['ContentTooLargeError', 413],
   UPSTREAM_AUTH: ['AuthenticationError', 'PermissionDeniedError', 400, 401, 403],
