@@ -1,7 +1,7 @@
 import type { ApiKey, Call } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
 import { type GatewayError, toGatewayError } from '../core/errors.ts';
-import { type KeyAside, type KeyRing, refusalOf } from './keys/key-ring.ts';
+import { type KeyAside, type KeyRefusal, type KeyRing, refusalOf } from './keys/key-ring.ts';
 
 /**
  * Gives the call a key of its provider. A key that the provider refuses is left alone for a while, and the next one
@@ -27,7 +27,7 @@ export const keys =
           const error = toGatewayError(thrown);
           const other = key && nextKey(call, ring, key, error, tried, onAside);
           if (!key || !other) throw error;
-          leave(call, key);
+          leave(call, key, error);
           key = other;
         }
       }
@@ -51,7 +51,15 @@ function nextKey(
   return signal.aborted || sink?.committed ? undefined : ring.another(tried);
 }
 
-function leave({ trail }: Call, { name }: ApiKey): void {
+function leave({ trail }: Call, { name }: ApiKey, error: GatewayError): void {
   const last = trail.attempts.at(-1);
-  if (last) last.leftBecause = `the provider refused the key ${name}`;
+  const refusal = refusalOf(error);
+  if (last && refusal) last.leftBecause = `${because[refusal]} ${name}`;
 }
+
+/** Before the name of the key. */
+const because: Readonly<Record<KeyRefusal, string>> = {
+  upstream_auth: 'the provider refused the key',
+  upstream_billing: 'no credit or quota is left for the key',
+  upstream_rate_limited: 'the rate limit is reached for the key',
+};

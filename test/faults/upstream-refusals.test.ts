@@ -92,7 +92,7 @@ describe('row 14: a rate limit', () => {
       isFirst(line) ? always(429, 'rate_limit_exceeded', { 'retry-after': '60' })(line, 0) : answer(line),
     );
     expect(attemptsOf(await ask(how))).toEqual([
-      [ErrorReason.UPSTREAM_RATE_LIMITED, 'the provider refused the key first'],
+      [ErrorReason.UPSTREAM_RATE_LIMITED, 'the rate limit is reached for the key first'],
       [ErrorReason.UNSPECIFIED, ''],
     ]);
     await ask(how);
@@ -147,7 +147,7 @@ describe.each<[string, number, string, ErrorReason]>([
     const reply = await ask(how);
     expect(reply.error).toBeUndefined();
     expect(attemptsOf(reply)).toEqual([
-      [reason, 'the provider refused the key first'],
+      [reason, expect.stringMatching(/ the key first$/)],
       [ErrorReason.UNSPECIFIED, ''],
     ]);
     await ask(how);
