@@ -60,8 +60,8 @@ const gemma: GeminiQuirks = { ...upTo2, systemInstruction: false, json: 'never' 
  * What the models differ in; the first row that fits counts.
  *
  * Sources, read 2026-11-21: the npm packages @ai-sdk/google 4.0.121 (dist/index.js) and @earendil-works/pi-ai 1.5.2
- * (dist/api/google-generative-ai.js, dist/providers/data/google.json), and
- * https://ai.google.dev/gemini-api/docs/thinking. That a model for pictures takes no JSON was seen in its answers.
+ * (dist/api/google-generative-ai.js, dist/providers/data/google.json). That a model for pictures takes no JSON was seen
+ * in its answers. Not verified: the least budget of flash-lite, the levels of Gemma 4, and that Gemma takes no JSON.
  */
 const rows: readonly (readonly [RegExp, GeminiQuirks])[] = [
   [/^gemma-4/, { ...gemma, thinking: byLevel('minimal', 'high') }],

@@ -21,8 +21,8 @@ export interface Setting {
 }
 
 /**
- * Stands where a signature is missing: the first function call of an answer needs one. Source:
- * https://ai.google.dev/gemini-api/docs/thought-signatures (2026-11-21).
+ * Stands where a signature is missing: the first function call of an answer needs one. Sources: the npm package
+ * @earendil-works/pi-ai 1.5.2, dist/api/google-shared.js; https://github.com/RooCodeInc/Roo-Code/pull/10331 (2026-11-21).
  */
 const NO_SIGNATURE = 'skip_thought_signature_validator';
 

@@ -5,8 +5,9 @@ import type { Warnings } from '../grammar/warnings.ts';
 import type { GeminiQuirks } from './quirks.ts';
 import { wireThinking } from './thinking.ts';
 
-/** Whole numbers have 32 bits. Source: https://ai.google.dev/api/generate-content, GenerationConfig (2026-11-21). */
+/** Whole numbers have 32 bits at the sister interface of Google's cloud; that they have here is not verified. */
 const MAX_INT32 = 2 ** 31 - 1;
+/** Source: https://ai.google.dev/api/rest/v1/GenerationConfig (2026-11-21). */
 const MAX_STOPS = 5;
 
 /** The field `generationConfig`, or nothing. `format` are its fields about the answer's shape. */

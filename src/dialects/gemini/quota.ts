@@ -10,4 +10,5 @@ import type { ErrorDetails } from './error-details.ts';
 export const isQuotaGone = ({ message }: ReportedError, { quotas }: ErrorDetails): boolean =>
   quotas.some((id) => /PerDay|Daily/i.test(id)) || GONE.test(message.slice(0, 4_000));
 
+/** The texts about credits and a cap are not verified. */
 const GONE = /\blimit: 0(?![.\d])|\bcredits are depleted\b|\bspending cap\b/i;
