@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../src/core/call.ts';
+import type { Target } from '../src/core/target.ts';
 import type { Dialect } from '../src/dialects/dialect.ts';
 import type { Provider } from '../src/providers/provider.ts';
 

@@ -13,11 +13,13 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   wire: ['core', 'gen'],
   catalogue: ['core', 'gen'],
   stores: ['core', 'gen'],
-  config: ['core', 'catalogue', 'providers', 'gen'],
+  resilience: ['core', 'gen'],
+  routing: ['core', 'catalogue', 'gen'],
+  config: ['core', 'catalogue', 'providers', 'resilience', 'routing', 'gen'],
   dialects: ['core', 'wire', 'gen'],
   providers: ['core', 'dialects', 'wire', 'gen'],
   backends: ['core', 'wire', 'dialects', 'providers', 'gen'],
-  layers: ['core', 'stores', 'catalogue', 'telemetry', 'gen'],
+  layers: ['core', 'stores', 'catalogue', 'resilience', 'routing', 'telemetry', 'gen'],
   telemetry: ['core', 'gen'],
   events: ['core', 'gen'],
   services: ['core', 'catalogue', 'gen'],
@@ -29,6 +31,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'backends',
     'providers',
     'layers',
+    'resilience',
+    'routing',
     'stores',
     'telemetry',
     'events',
@@ -41,6 +45,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'config',
     'catalogue',
     'gateway.ts',
+    'resilience',
     'services',
     'servers',
     'telemetry',
@@ -53,7 +58,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders without any I/O: all they may import from outside. */
-const PURE_FOLDERS = ['core', 'wire', 'catalogue', 'dialects', 'providers', 'layers'];
+const PURE_FOLDERS = ['core', 'wire', 'catalogue', 'dialects', 'providers', 'resilience', 'routing', 'layers'];
 const PURE_PACKAGES = ['@bufbuild/protobuf', 'node:buffer'];
 
 /** Folders in which no entry may import another. Their interface and what all of them share are no siblings. */

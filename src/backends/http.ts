@@ -6,13 +6,15 @@ import {
   type Usage,
 } from '#gen/antiphon/v1/completion_pb.js';
 import type { Billing } from '../core/billing.ts';
-import { addWarnings, type Call, type Target } from '../core/call.ts';
+import { addWarnings, type Call } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Complete } from '../core/complete.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
 import { Fold } from '../core/fold.ts';
 import { quotesConversation } from '../core/quotes.ts';
 import type { Redact } from '../core/redact.ts';
+import { addSpent } from '../core/spent.ts';
+import type { Target } from '../core/target.ts';
 import { estimateUsage } from '../core/usage.ts';
 import { schemaMismatch, usageEstimated } from '../core/warnings.ts';
 import type { WireRequest } from '../dialects/dialect.ts';
@@ -58,10 +60,11 @@ export function httpBackend(settings: HttpBackend): Complete {
 }
 
 /** Keeps what a broken answer will have cost. */
-function notePart({ price }: Place, { request, trail }: Call, target: Target, fold: Fold): void {
+function notePart({ price }: Place, { request, trail, attempt }: Call, target: Target, fold: Fold): void {
   const usage = estimateUsage(request, fold.parts);
-  trail.partialUsage = usage;
-  trail.partialCost = price(target, usage, {});
+  const cost = price(target, usage, {});
+  addSpent(trail, usage, cost);
+  if (attempt) Object.assign(attempt, { usage, cost });
 }
 
 interface Place extends HttpBackend {

@@ -1,4 +1,4 @@
-import type { Target } from '../core/call.ts';
+import type { Target } from '../core/target.ts';
 import { type Amendments, amended } from './amended.ts';
 import { builtIn, builtInKinds } from './built-in.ts';
 import type { ModelFacts } from './facts.ts';

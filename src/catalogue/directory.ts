@@ -1,6 +1,6 @@
 import type { Model } from '#gen/antiphon/v1/model_pb.js';
-import type { Target } from '../core/call.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Target } from '../core/target.ts';
 import { type Catalogue, catalogueProviders, findModel } from './catalogue.ts';
 import { modelMessage } from './model-message.ts';
 import type { Price } from './rates.ts';

@@ -7,7 +7,7 @@ import {
   ModelPriceTierSchema,
   ModelSchema,
 } from '#gen/antiphon/v1/model_pb.js';
-import type { Target } from '../core/call.ts';
+import type { Target } from '../core/target.ts';
 import { lifecycleOn, type ModelFacts } from './facts.ts';
 import type { Price, Rates, RateTier } from './rates.ts';
 

@@ -1,3 +1,11 @@
+import {
+  defaultBreaker,
+  defaultConcurrency,
+  defaultProbes,
+  defaultRetry,
+  defaultShedding,
+} from '../resilience/settings.ts';
+import { noRouting } from '../routing/settings.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, MediaConfig, MockConfig, ServerConfig, TimeoutConfig } from './config.ts';
 import type { FileConfig } from './schema.ts';
@@ -55,6 +63,15 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   ...said,
   server: serverOf(config),
   timeouts: timeoutsOf(config),
+  enabled: true,
+  routing: noRouting,
+  retry: defaultRetry,
+  breaker: defaultBreaker,
+  concurrency: defaultConcurrency,
+  shedding: defaultShedding,
+  probes: defaultProbes,
+  fallback: { answers: new Map(), always: undefined },
+  files: [],
   media: mediaOf(config),
   catalogue: catalogueOverrides(config.catalogue),
   mock: mockOf(config),

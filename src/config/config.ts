@@ -1,5 +1,13 @@
 import type { ApiKey } from '../core/call.ts';
 import type { ProviderSettings } from '../providers/provider.ts';
+import type {
+  BreakerSettings,
+  ConcurrencySettings,
+  ProbeSettings,
+  RetrySettings,
+  SheddingSettings,
+} from '../resilience/settings.ts';
+import type { RoutingSettings } from '../routing/settings.ts';
 import type { CatalogueConfig } from './catalogue-overrides.ts';
 
 /** One provider that is switched on. */
@@ -18,6 +26,8 @@ export interface ProviderConfig {
   readonly models: readonly string[];
   /** The most connections at once. */
   readonly maxConnections: number;
+  /** The most calls at once. Undefined: as for all. */
+  readonly maxConcurrency: number | undefined;
   /** Special settings of its kind; undefined where it was not set, or is of no use to the kind. */
   readonly compat: ProviderSettings['compat'];
   readonly api: ProviderSettings['api'];
@@ -89,8 +99,18 @@ export interface ServerConfig {
   readonly drainGraceMs: number;
 }
 
-/** Everything that can be set, checked and complete. Made once at start-up. */
+/** Answers that need no model. */
+export interface FallbackConfig {
+  /** By name: the texts, which may hold `{{...}}` for facts of the call. `fallback/<name>` is a model that gives it. */
+  readonly answers: ReadonlyMap<string, string>;
+  /** The name of the one that every call ends with if no model answers. Undefined: only calls that name one. */
+  readonly always: string | undefined;
+}
+
+/** Everything that can be set, checked and complete. Made once at start-up, and again when the file has changed. */
 export interface Config {
+  /** False: every call gets the fallback answer, and no provider is asked anything. */
+  readonly enabled: boolean;
   readonly server: ServerConfig;
   readonly providers: readonly ProviderConfig[];
   /** What an empty `model` means, as "provider/id". Undefined: a model must be named. */
@@ -103,6 +123,15 @@ export interface Config {
   readonly mockEverything: boolean;
   readonly mock: MockConfig;
   readonly timeouts: TimeoutConfig;
+  readonly routing: RoutingSettings;
+  readonly retry: RetrySettings;
+  readonly breaker: BreakerSettings;
+  readonly concurrency: ConcurrencySettings;
+  readonly shedding: SheddingSettings;
+  readonly probes: ProbeSettings;
+  readonly fallback: FallbackConfig;
+  /** Files that it was made from: they are read again when they change. */
+  readonly files: readonly string[];
   readonly media: MediaConfig;
   readonly catalogue: CatalogueConfig;
   /** The largest unary answer, and the largest whole stream, in bytes. */

@@ -81,6 +81,7 @@ export function provider(name: string, entry: ProviderEntry, sources: Sources, r
     headers: headersOf(entry, report),
     models: entry.models,
     maxConnections: entry.max_connections,
+    maxConcurrency: undefined,
     ...specialOf(entry),
   };
 }

@@ -1,14 +1,8 @@
 import type { Attempt, CallContext, CompleteRequest, Cost, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
 import type { Sink } from './events.ts';
+import { noPolicy, type Policy, type Priority } from './policy.ts';
 import type { Span } from './span.ts';
-
-/** A model at a provider. */
-export interface Target {
-  /** The name under which the provider is configured. */
-  readonly provider: string;
-  /** The model's id, as the provider knows it. */
-  readonly model: string;
-}
+import type { Target } from './target.ts';
 
 /** A key of a provider. */
 export interface ApiKey {
@@ -23,9 +17,11 @@ export interface ApiKey {
 /** Who calls. */
 export interface Caller {
   readonly name: string;
+  /** Empty: none. */
+  readonly team: string;
 }
 
-export const anonymous: Caller = { name: 'anonymous' };
+export const anonymous: Caller = { name: 'anonymous', team: '' };
 
 /**
  * What has been found out about a call so far. Unlike the call it is one object for the whole call: layers below add
@@ -39,9 +35,11 @@ export interface Trail {
   readonly warnings: Warning[];
   /** Time spent waiting for providers, and for servers of files, in milliseconds. */
   upstreamMs: number;
+  /** Time spent waiting for a turn, in milliseconds. */
+  queuedMs: number;
   /** When the first content came, by the clock. */
   firstTokenAtMs: number | undefined;
-  /** An estimate of the tokens used by a call that failed after content had come. */
+  /** What tries used that did not give the answer, together: those that broke off, and those that lost a race. */
   partialUsage: Usage | undefined;
   /** What that cost. */
   partialCost: Cost | undefined;
@@ -53,6 +51,7 @@ export const newTrail = (): Trail => ({
   attempts: [],
   warnings: [],
   upstreamMs: 0,
+  queuedMs: 0,
   firstTokenAtMs: undefined,
   partialUsage: undefined,
   partialCost: undefined,
@@ -84,10 +83,21 @@ export interface Call {
   /** The span that what comes next is part of. */
   readonly span: Span;
   readonly trail: Trail;
+  /** What the operator's rules say of it. Filled by `rules`. */
+  readonly policy: Policy;
+  /** What goes first where there is too little room. Filled by `rules`. */
+  readonly priority: Priority;
   /** Where the call may go, best first. Filled by `govern`. */
   readonly targets: readonly Target[];
   /** Where it goes now. Filled by `route`. */
   readonly target: Target | undefined;
+  /** No other target is left, so that one that is set aside is tried all the same. Filled by `route`. */
+  readonly isLast: boolean;
+  /**
+   * When this try must have its first token, or its whole answer if it does not stream, by the clock, so that there is
+   * time for the next target. Undefined: there is none, or no deadline. Filled by `route`.
+   */
+  readonly answerByMs: number | undefined;
   /** The key to sign with. Filled by `keys`; undefined: the provider has none. */
   readonly key: ApiKey | undefined;
   /** The record of this try, also in the trail. Filled by `attempt`. */
@@ -97,3 +107,22 @@ export interface Call {
   /** Where the pieces go, if the call streams. */
   readonly sink: Sink | undefined;
 }
+
+/** A call before any layer has seen it. */
+export type NewCall = Omit<
+  Call,
+  'policy' | 'priority' | 'targets' | 'target' | 'isLast' | 'answerByMs' | 'key' | 'attempt' | 'onConnected'
+>;
+
+export const newCall = (call: NewCall): Call => ({
+  ...call,
+  policy: noPolicy,
+  priority: 'normal',
+  targets: [],
+  target: undefined,
+  isLast: true,
+  answerByMs: undefined,
+  key: undefined,
+  attempt: undefined,
+  onConnected: () => undefined,
+});

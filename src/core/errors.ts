@@ -1,5 +1,5 @@
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
-import type { Target } from './call.ts';
+import type { Target } from './target.ts';
 
 /** gRPC status codes by name. Source: https://grpc.io/docs/guides/status-codes/ (2026-11-21). */
 export const grpcCode = {

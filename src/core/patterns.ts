@@ -1,4 +1,4 @@
-import type { Target } from './call.ts';
+import type { Target } from './target.ts';
 
 /** Whether a model is one of those that some patterns name. */
 export type ModelMatcher = (target: Target) => boolean;

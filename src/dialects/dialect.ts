@@ -1,9 +1,9 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest, FinishReason, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
 import type { Billing } from '../core/billing.ts';
-import type { Target } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Delta } from '../core/events.ts';
+import type { Target } from '../core/target.ts';
 import type { Framing } from '../wire/frames.ts';
 import type { Frame } from '../wire/sse.ts';
 

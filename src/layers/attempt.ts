@@ -28,6 +28,7 @@ export const attempt =
     try {
       const response = await next({ ...call, attempt: record, span });
       if (response.usage) record.usage = response.usage;
+      if (response.cost) record.cost = response.cost;
       return response;
     } catch (thrown) {
       const error = toGatewayError(thrown);

@@ -1,7 +1,8 @@
 import type { Retirement } from '../catalogue/retirement.ts';
-import { addWarnings, type Target } from '../core/call.ts';
+import { addWarnings } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Target } from '../core/target.ts';
 import { retirement as retirementWarning } from '../core/warnings.ts';
 
 export interface Governance {

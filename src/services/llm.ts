@@ -9,11 +9,12 @@ import {
 } from '#gen/antiphon/v1/completion_pb.js';
 import { HealthResponseSchema, HealthStatus, type ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import type { Model } from '#gen/antiphon/v1/model_pb.js';
-import { anonymous, type Call, newTrail, type Trail } from '../core/call.ts';
+import { anonymous, type Call, newCall, newTrail, type Trail } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Complete } from '../core/complete.ts';
 import { duration } from '../core/duration.ts';
 import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import type { Sink } from '../core/events.ts';
 import { listModels } from './list-models.ts';
 import type { Inbound, LlmService } from './service.ts';
 import { StreamWriter } from './stream.ts';
@@ -49,7 +50,7 @@ export function llmService(parts: LlmServiceParts): LlmService {
     async streamComplete(request, inbound, out) {
       const trail = newTrail();
       const sink = new StreamWriter(out, inbound, trail, clock);
-      const call = { ...openCall(request, inbound, trail), sink };
+      const call = openCall(request, inbound, trail, sink);
       check(call, parts);
       sink.completed(stamp(await complete(call), call, clock));
     },
@@ -67,9 +68,9 @@ export function llmService(parts: LlmServiceParts): LlmService {
   };
 }
 
-function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail): Call {
+function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail, sink?: Sink): Call {
   const { id, context, signal, deadlineMs, receivedMs, span } = inbound;
-  return {
+  return newCall({
     id,
     request,
     caller: anonymous,
@@ -79,13 +80,8 @@ function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail): Cal
     receivedMs,
     span,
     trail,
-    targets: [],
-    target: undefined,
-    key: undefined,
-    attempt: undefined,
-    onConnected: () => undefined,
-    sink: undefined,
-  };
+    sink,
+  });
 }
 
 function check(call: Call, { refused }: LlmServiceParts): void {
@@ -120,7 +116,7 @@ function timing({ receivedMs, trail }: Call, nowMs: number) {
   return create(TimingSchema, {
     total: duration(totalMs),
     gateway: duration(totalMs - upstreamMs),
-    queued: duration(0),
+    queued: duration(trail.queuedMs),
     ...(firstTokenAtMs === undefined ? {} : { toFirstToken: duration(firstTokenAtMs - receivedMs) }),
   });
 }

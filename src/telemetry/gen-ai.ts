@@ -90,6 +90,7 @@ const finishReasons: Readonly<Record<FinishReason, string>> = {
   [FinishReason.PAUSED]: 'paused',
   [FinishReason.ERROR]: 'error',
   [FinishReason.OTHER]: 'other',
+  [FinishReason.FALLBACK]: 'fallback',
 };
 
 const safeInteger = (value: bigint): number | undefined => {

@@ -9,8 +9,8 @@ import {
   serviceNameEnvDetector,
 } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import type { Target } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Target } from '../core/target.ts';
 import type { Tracing } from '../core/tracing.ts';
 import type { SpanExport } from './export.ts';
 import type { KeysAside } from './key-metrics.ts';

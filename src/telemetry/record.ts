@@ -1,8 +1,8 @@
 import { type CallContext, type Cost, FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
-import type { Target } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
 import type { Redact } from '../core/redact.ts';
+import type { Target } from '../core/target.ts';
 import { readCost } from './cost.ts';
 import type { CallLine, Log, LogLevel } from './log.ts';
 import type { CallMetrics } from './metrics.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { WarningCode } from '#gen/antiphon/v1/completion_pb.js';
 import type { Retirement } from '../../src/catalogue/retirement.ts';
-import type { Call, Target } from '../../src/core/call.ts';
+import type { Call } from '../../src/core/call.ts';
+import type { Target } from '../../src/core/target.ts';
 import { govern } from '../../src/layers/govern.ts';
 import { route } from '../../src/layers/route.ts';
 import { helloRequest, helloResponse, testCall } from '../support/calls.ts';

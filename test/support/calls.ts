@@ -8,7 +8,7 @@ import {
   FinishReason,
   Role,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { anonymous, type Call, newTrail } from '../../src/core/call.ts';
+import { anonymous, type Call, newCall, newTrail } from '../../src/core/call.ts';
 import type { Complete } from '../../src/core/complete.ts';
 import type { Delta, Sink } from '../../src/core/events.ts';
 import { noSpan } from '../../src/core/span.ts';
@@ -28,7 +28,7 @@ export const helloResponse = (): CompleteResponse =>
   });
 
 export function testCall(overrides: Partial<Call> = {}): Call {
-  return {
+  const call = newCall({
     id: 'call-1',
     request: helloRequest(),
     caller: anonymous,
@@ -38,14 +38,9 @@ export function testCall(overrides: Partial<Call> = {}): Call {
     receivedMs: 1_000,
     span: noSpan,
     trail: newTrail(),
-    targets: [],
-    target: { provider: 'mock', model: 'echo' },
-    key: undefined,
-    attempt: undefined,
-    onConnected: () => undefined,
     sink: undefined,
-    ...overrides,
-  };
+  });
+  return { ...call, target: { provider: 'mock', model: 'echo' }, ...overrides };
 }
 
 export interface ListSink extends Sink {

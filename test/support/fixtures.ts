@@ -11,9 +11,9 @@ import {
   type StreamCompleteResponse,
   StreamCompleteResponseSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../src/core/call.ts';
 import type { Delta } from '../../src/core/events.ts';
 import { Fold } from '../../src/core/fold.ts';
+import type { Target } from '../../src/core/target.ts';
 import type { Dialect, Ending } from '../../src/dialects/dialect.ts';
 import type { Provider, ProviderSettings } from '../../src/providers/provider.ts';
 import { providerKinds } from '../../src/providers/registry.ts';

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../src/core/call.ts';
+import type { Target } from '../../src/core/target.ts';
 import type { Dialect } from '../../src/dialects/dialect.ts';
 import { providerKinds } from '../../src/providers/registry.ts';
 import { providerOf } from './fixtures.ts';

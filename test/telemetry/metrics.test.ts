@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CostSchema, CostStatus, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../src/core/call.ts';
 import { errorKinds } from '../../src/core/errors.ts';
+import type { Target } from '../../src/core/target.ts';
 import type { KeysAside } from '../../src/telemetry/key-metrics.ts';
 import { type CallMeasure, callMetrics } from '../../src/telemetry/metrics.ts';
 import { startTelemetry, type Telemetry } from '../../src/telemetry/otel.ts';

@@ -20,6 +20,7 @@ import { createLog } from '../../src/telemetry/log.ts';
 import type { CallMeasure } from '../../src/telemetry/metrics.ts';
 import { callOutcome } from '../../src/telemetry/outcome.ts';
 import { type CallOutcome, recorder } from '../../src/telemetry/record.ts';
+import { testCall } from '../support/calls.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 const CANARY = 'canary-5f3a9c';
@@ -258,7 +259,7 @@ it('the metrics get the same times and cost', () => {
 describe('the outcome of a completion', () => {
   const sink: Sink = { emit: () => true, ready: () => Promise.resolve(), committed: true };
   const call = (values: Partial<Call> = {}): Call => ({
-    id: 'call-1',
+    ...testCall(),
     request: create(CompleteRequestSchema, { requestType: 'summary', labels: { a: 'b' } }),
     caller: anonymous,
     context: create(CallContextSchema, { traceId: 't' }),
@@ -267,12 +268,7 @@ describe('the outcome of a completion', () => {
     receivedMs: 1000,
     span: noSpan,
     trail: newTrail(),
-    targets: [],
     target: undefined,
-    key: undefined,
-    attempt: undefined,
-    onConnected: () => undefined,
-    sink: undefined,
     ...values,
   });
 

@@ -25,9 +25,10 @@ export declare const file_antiphon_v1_completion: GenFile;
 export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> & {
   /**
    * The model: "provider/id" ("openai/gpt-6-luna"), or an id alone ("gpt-6-luna") if a provider that is switched on
-   * is known to have it.
+   * is known to have it, or the name of a route of the server's configuration.
    *
-   * At most 256 bytes. Empty: the server's default model.
+   * At most 256 bytes. Empty: a model is chosen by the server's rules, by `tier`, by `complexity`, or is the default one,
+   * the first of these that says something.
    *
    * @generated from field: string model = 1;
    */
@@ -43,28 +44,33 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   messages: Message[];
 
   /**
-   * Choose a model of this tier. Only where `model` is empty. Not yet.
+   * Choose a model of this tier. Only where `model` is empty.
    *
    * @generated from field: antiphon.v1.ModelTier tier = 3;
    */
   tier: ModelTier;
 
   /**
-   * Choose a model for a task this hard. Only where `model` and `tier` are not set. Not yet.
+   * Choose a model for a task this hard. Only where `model` is empty and `tier` is not set.
    *
    * @generated from field: antiphon.v1.TaskComplexity complexity = 4;
    */
   complexity: TaskComplexity;
 
   /**
-   * Prefer these providers, in this order, where a choice is left. Not yet.
+   * Prefer these providers, in this order, where there is a choice: their models come first, the others after them.
+   *
+   * At most 16, by the names under which they are configured.
    *
    * @generated from field: repeated string preferred_providers = 5;
    */
   preferredProviders: string[];
 
   /**
-   * Models to try in this order if the first one cannot answer. Not yet.
+   * Models to try in this order if none of those chosen can answer, each named as in `model`. What is chosen is never
+   * tried again. One that is not known or not allowed is left out, and a warning says so.
+   *
+   * At most 16, each at most 256 bytes.
    *
    * @generated from field: repeated string fallback_models = 6;
    */
@@ -224,6 +230,20 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
    * @generated from field: string prompt_cache_key = 24;
    */
   promptCacheKey: string;
+
+  /**
+   * What goes first where the gateway is short of room. A rule of the server's configuration may say otherwise.
+   *
+   * @generated from field: antiphon.v1.Priority priority = 25;
+   */
+  priority: Priority;
+
+  /**
+   * What happens if the answer breaks off after some of it was sent. Only for StreamComplete.
+   *
+   * @generated from field: antiphon.v1.BrokenStreamPolicy on_broken_stream = 26;
+   */
+  onBrokenStream: BrokenStreamPolicy;
 };
 
 /**
@@ -950,7 +970,8 @@ export declare type CompleteResponse = Message$1<"antiphon.v1.CompleteResponse">
   cacheStatus: CacheStatus;
 
   /**
-   * Every try at a provider, in order. The last one gave the answer.
+   * Every try at a provider, in the order in which they began. The one with status 0 and no `left_because` gave the
+   * answer. A provider that was not even asked, since it keeps failing or too many calls wait for it, has one too.
    *
    * @generated from field: repeated antiphon.v1.Attempt attempts = 12;
    */
@@ -1067,7 +1088,7 @@ export declare type Cost = Message$1<"antiphon.v1.Cost"> & {
   status: CostStatus;
 
   /**
-   * Everything together.
+   * Everything together, `other_attempts_nano_usd` too.
    *
    * @generated from field: int64 total_nano_usd = 2;
    */
@@ -1100,6 +1121,14 @@ export declare type Cost = Message$1<"antiphon.v1.Cost"> & {
    * @generated from field: string price_version = 6;
    */
   priceVersion: string;
+
+  /**
+   * What tries cost that did not give the answer: those that broke off, and those that another one overtook. An
+   * estimate where the provider did not say.
+   *
+   * @generated from field: int64 other_attempts_nano_usd = 7;
+   */
+  otherAttemptsNanoUsd: bigint;
 };
 
 /**
@@ -1191,14 +1220,14 @@ export declare type Attempt = Message$1<"antiphon.v1.Attempt"> & {
   duration?: Duration | undefined;
 
   /**
-   * The tokens it used, where known.
+   * The tokens it used, where known. Of a try that broke off, an estimate.
    *
    * @generated from field: antiphon.v1.Usage usage = 6;
    */
   usage?: Usage | undefined;
 
   /**
-   * Why the gateway did not stay with it, in a few words. Empty for the last one.
+   * Why the gateway did not stay with it, in a few words. Empty for the one that gave the answer.
    *
    * @generated from field: string left_because = 7;
    */
@@ -1210,6 +1239,13 @@ export declare type Attempt = Message$1<"antiphon.v1.Attempt"> & {
    * @generated from field: string upstream_request_id = 8;
    */
   upstreamRequestId: string;
+
+  /**
+   * What it cost, where known. Of a try that broke off, an estimate.
+   *
+   * @generated from field: antiphon.v1.Cost cost = 9;
+   */
+  cost?: Cost | undefined;
 };
 
 /**
@@ -1217,6 +1253,47 @@ export declare type Attempt = Message$1<"antiphon.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export declare const AttemptSchema: GenMessage<Attempt>;
+
+/**
+ * CallFailure is a detail of the status of a failed call: what was tried, and what it will have cost.
+ *
+ * @generated from message antiphon.v1.CallFailure
+ */
+export declare type CallFailure = Message$1<"antiphon.v1.CallFailure"> & {
+  /**
+   * Tries at providers, as in CompleteResponse. At most the last 8.
+   *
+   * @generated from field: repeated antiphon.v1.Attempt attempts = 1;
+   */
+  attempts: Attempt[];
+
+  /**
+   * The tokens used by all tries together, by estimate. Unset: none that are known of.
+   *
+   * @generated from field: antiphon.v1.Usage usage = 2;
+   */
+  usage?: Usage | undefined;
+
+  /**
+   * What they cost together. Unset: nothing that is known of.
+   *
+   * @generated from field: antiphon.v1.Cost cost = 3;
+   */
+  cost?: Cost | undefined;
+
+  /**
+   * Why the models were chosen, in a few words.
+   *
+   * @generated from field: string selection_reason = 4;
+   */
+  selectionReason: string;
+};
+
+/**
+ * Describes the message antiphon.v1.CallFailure.
+ * Use `create(CallFailureSchema)` to create a new message.
+ */
+export declare const CallFailureSchema: GenMessage<CallFailure>;
 
 /**
  * Warning says what was dropped or changed.
@@ -1547,6 +1624,79 @@ export declare type Restart = Message$1<"antiphon.v1.Restart"> & {
 export declare const RestartSchema: GenMessage<Restart>;
 
 /**
+ * Priority says what goes first, and what is refused first, where the gateway is short of room.
+ *
+ * @generated from enum antiphon.v1.Priority
+ */
+export enum Priority {
+  /**
+   * As PRIORITY_NORMAL.
+   *
+   * @generated from enum value: PRIORITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Can wait: batches, prefetching, evaluation.
+   *
+   * @generated from enum value: PRIORITY_LOW = 1;
+   */
+  LOW = 1,
+
+  /**
+   * Ordinary.
+   *
+   * @generated from enum value: PRIORITY_NORMAL = 2;
+   */
+  NORMAL = 2,
+
+  /**
+   * Somebody waits for it.
+   *
+   * @generated from enum value: PRIORITY_HIGH = 3;
+   */
+  HIGH = 3,
+}
+
+/**
+ * Describes the enum antiphon.v1.Priority.
+ */
+export declare const PrioritySchema: GenEnum<Priority>;
+
+/**
+ * BrokenStreamPolicy says what happens if a streamed answer breaks off after some of it was sent.
+ *
+ * @generated from enum antiphon.v1.BrokenStreamPolicy
+ */
+export enum BrokenStreamPolicy {
+  /**
+   * As BROKEN_STREAM_POLICY_FAIL.
+   *
+   * @generated from enum value: BROKEN_STREAM_POLICY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The stream fails, with a status and a CallFailure detail.
+   *
+   * @generated from enum value: BROKEN_STREAM_POLICY_FAIL = 1;
+   */
+  FAIL = 1,
+
+  /**
+   * `restart` voids what was sent, and the next model begins anew. If none is left, the stream fails.
+   *
+   * @generated from enum value: BROKEN_STREAM_POLICY_RESTART = 2;
+   */
+  RESTART = 2,
+}
+
+/**
+ * Describes the enum antiphon.v1.BrokenStreamPolicy.
+ */
+export declare const BrokenStreamPolicySchema: GenEnum<BrokenStreamPolicy>;
+
+/**
  * Role is who speaks in a message.
  *
  * @generated from enum antiphon.v1.Role
@@ -1816,6 +1966,13 @@ export enum FinishReason {
    * @generated from enum value: FINISH_REASON_OTHER = 7;
    */
   OTHER = 7,
+
+  /**
+   * No model answered: this is the answer that the server is configured with for that case.
+   *
+   * @generated from enum value: FINISH_REASON_FALLBACK = 8;
+   */
+  FALLBACK = 8,
 }
 
 /**
@@ -1964,6 +2121,13 @@ export enum WarningCode {
    * @generated from enum value: WARNING_CODE_SCHEMA_MISMATCH = 7;
    */
   SCHEMA_MISMATCH = 7,
+
+  /**
+   * No model answered: this is the answer that the server is configured with for that case.
+   *
+   * @generated from enum value: WARNING_CODE_FALLBACK_ANSWER = 8;
+   */
+  FALLBACK_ANSWER = 8,
 }
 
 /**

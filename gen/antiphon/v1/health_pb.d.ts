@@ -75,7 +75,7 @@ export declare type HealthResponse = Message<"antiphon.v1.HealthResponse"> & {
 export declare const HealthResponseSchema: GenMessage<HealthResponse>;
 
 /**
- * ProviderHealth tells the state of one provider, as far as the gateway knows it from its own calls.
+ * ProviderHealth tells the state of one provider, as far as the gateway knows it from calls and probes of its own.
  *
  * @generated from message antiphon.v1.ProviderHealth
  */
@@ -88,8 +88,9 @@ export declare type ProviderHealth = Message<"antiphon.v1.ProviderHealth"> & {
   provider: string;
 
   /**
-   * HEALTH_STATUS_DEGRADED if keys are set aside for want of a right or of credit. If that is all of them, the one
-   * whose time is up first is still tried.
+   * HEALTH_STATUS_NOT_SERVING if the last probes failed, or the breaker of every model called lately is open.
+   * HEALTH_STATUS_DEGRADED if a breaker is not closed, a model is cooling, or keys are set aside for want of a right or
+   * of credit. If that is all of them, the one whose time is up first is still tried.
    *
    * @generated from field: antiphon.v1.HealthStatus status = 2;
    */
@@ -115,6 +116,62 @@ export declare type ProviderHealth = Message<"antiphon.v1.ProviderHealth"> & {
    * @generated from field: repeated antiphon.v1.KeySetAside keys_set_aside = 5;
    */
   keysSetAside: KeySetAside[];
+
+  /**
+   * Calls waiting for a turn at this provider.
+   *
+   * @generated from field: uint32 queued_calls = 6;
+   */
+  queuedCalls: number;
+
+  /**
+   * Its models that were called lately, ordered by id. At most 100.
+   *
+   * @generated from field: repeated antiphon.v1.TargetHealth targets = 7;
+   */
+  targets: TargetHealth[];
+
+  /**
+   * The share of tries that failed by the provider's fault within the last minute, from 0 to 1. Unset: there were none.
+   *
+   * @generated from field: optional double error_rate = 8;
+   */
+  errorRate?: number | undefined;
+
+  /**
+   * Half of the tries that succeeded within the last minute were faster. Unset: there were none.
+   *
+   * @generated from field: google.protobuf.Duration latency_p50 = 9;
+   */
+  latencyP50?: Duration | undefined;
+
+  /**
+   * 95 of 100 of them were faster.
+   *
+   * @generated from field: google.protobuf.Duration latency_p95 = 10;
+   */
+  latencyP95?: Duration | undefined;
+
+  /**
+   * Why the last try that failed by the provider's fault did. ERROR_REASON_UNSPECIFIED: none has.
+   *
+   * @generated from field: antiphon.v1.ErrorReason last_error_reason = 11;
+   */
+  lastErrorReason: ErrorReason;
+
+  /**
+   * How long ago that was. Unset: none has.
+   *
+   * @generated from field: google.protobuf.Duration last_error_age = 12;
+   */
+  lastErrorAge?: Duration | undefined;
+
+  /**
+   * The last probe. Unset: none was made.
+   *
+   * @generated from field: antiphon.v1.ProbeResult probe = 13;
+   */
+  probe?: ProbeResult | undefined;
 };
 
 /**
@@ -122,6 +179,131 @@ export declare type ProviderHealth = Message<"antiphon.v1.ProviderHealth"> & {
  * Use `create(ProviderHealthSchema)` to create a new message.
  */
 export declare const ProviderHealthSchema: GenMessage<ProviderHealth>;
+
+/**
+ * TargetHealth tells the state of one model at a provider.
+ *
+ * @generated from message antiphon.v1.TargetHealth
+ */
+export declare type TargetHealth = Message<"antiphon.v1.TargetHealth"> & {
+  /**
+   * The model's id.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * HEALTH_STATUS_NOT_SERVING if its breaker is open; HEALTH_STATUS_DEGRADED if it is half open, or the model is cooling.
+   *
+   * @generated from field: antiphon.v1.HealthStatus status = 2;
+   */
+  status: HealthStatus;
+
+  /**
+   * Its breaker.
+   *
+   * @generated from field: antiphon.v1.BreakerState breaker = 3;
+   */
+  breaker: BreakerState;
+
+  /**
+   * When the breaker lets a call through again, or the model has cooled, at the latest. Unset: now.
+   *
+   * @generated from field: google.protobuf.Duration retry_in = 4;
+   */
+  retryIn?: Duration | undefined;
+
+  /**
+   * Calls to it being worked on now.
+   *
+   * @generated from field: uint32 active_calls = 5;
+   */
+  activeCalls: number;
+
+  /**
+   * As in ProviderHealth.
+   *
+   * @generated from field: optional double error_rate = 6;
+   */
+  errorRate?: number | undefined;
+
+  /**
+   * As in ProviderHealth.
+   *
+   * @generated from field: google.protobuf.Duration latency_p50 = 7;
+   */
+  latencyP50?: Duration | undefined;
+
+  /**
+   * As in ProviderHealth.
+   *
+   * @generated from field: google.protobuf.Duration latency_p95 = 8;
+   */
+  latencyP95?: Duration | undefined;
+
+  /**
+   * The moving average of the time to the first token, or to the whole answer of calls that do not stream. Unset: not
+   * known.
+   *
+   * @generated from field: google.protobuf.Duration time_to_first_token = 9;
+   */
+  timeToFirstToken?: Duration | undefined;
+
+  /**
+   * As in ProviderHealth.
+   *
+   * @generated from field: antiphon.v1.ErrorReason last_error_reason = 10;
+   */
+  lastErrorReason: ErrorReason;
+};
+
+/**
+ * Describes the message antiphon.v1.TargetHealth.
+ * Use `create(TargetHealthSchema)` to create a new message.
+ */
+export declare const TargetHealthSchema: GenMessage<TargetHealth>;
+
+/**
+ * ProbeResult is what came of asking a provider for something that costs nothing.
+ *
+ * @generated from message antiphon.v1.ProbeResult
+ */
+export declare type ProbeResult = Message<"antiphon.v1.ProbeResult"> & {
+  /**
+   * Whether the provider answered.
+   *
+   * @generated from field: bool succeeded = 1;
+   */
+  succeeded: boolean;
+
+  /**
+   * Why not. ERROR_REASON_UNSPECIFIED if it did.
+   *
+   * @generated from field: antiphon.v1.ErrorReason error_reason = 2;
+   */
+  errorReason: ErrorReason;
+
+  /**
+   * How long ago it was.
+   *
+   * @generated from field: google.protobuf.Duration age = 3;
+   */
+  age?: Duration | undefined;
+
+  /**
+   * How long it took.
+   *
+   * @generated from field: google.protobuf.Duration duration = 4;
+   */
+  duration?: Duration | undefined;
+};
+
+/**
+ * Describes the message antiphon.v1.ProbeResult.
+ * Use `create(ProbeResultSchema)` to create a new message.
+ */
+export declare const ProbeResultSchema: GenMessage<ProbeResult>;
 
 /**
  * KeySetAside is a key that is not used for a while, since the provider refused it.
@@ -156,6 +338,46 @@ export declare type KeySetAside = Message<"antiphon.v1.KeySetAside"> & {
  * Use `create(KeySetAsideSchema)` to create a new message.
  */
 export declare const KeySetAsideSchema: GenMessage<KeySetAside>;
+
+/**
+ * BreakerState is the state of a breaker, which keeps calls from a model that keeps failing.
+ *
+ * @generated from enum antiphon.v1.BreakerState
+ */
+export enum BreakerState {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: BREAKER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Calls go through.
+   *
+   * @generated from enum value: BREAKER_STATE_CLOSED = 1;
+   */
+  CLOSED = 1,
+
+  /**
+   * Calls do not go through, but for a single one where nothing else is left.
+   *
+   * @generated from enum value: BREAKER_STATE_OPEN = 2;
+   */
+  OPEN = 2,
+
+  /**
+   * A few calls go through, to see whether it works again.
+   *
+   * @generated from enum value: BREAKER_STATE_HALF_OPEN = 3;
+   */
+  HALF_OPEN = 3,
+}
+
+/**
+ * Describes the enum antiphon.v1.BreakerState.
+ */
+export declare const BreakerStateSchema: GenEnum<BreakerState>;
 
 /**
  * HealthStatus says whether something can be used.

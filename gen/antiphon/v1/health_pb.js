@@ -10,7 +10,7 @@ import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
  * Describes the file antiphon/v1/health.proto.
  */
 export const file_antiphon_v1_health = /*@__PURE__*/
-  fileDesc("ChhhbnRpcGhvbi92MS9oZWFsdGgucHJvdG8SC2FudGlwaG9uLnYxIg8KDUhlYWx0aFJlcXVlc3QivQEKDkhlYWx0aFJlc3BvbnNlEikKBnN0YXR1cxgBIAEoDjIZLmFudGlwaG9uLnYxLkhlYWx0aFN0YXR1cxIPCgd2ZXJzaW9uGAIgASgJEikKBnVwdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxhY3RpdmVfY2FsbHMYBCABKA0SLgoJcHJvdmlkZXJzGAUgAygLMhsuYW50aXBob24udjEuUHJvdmlkZXJIZWFsdGgiowEKDlByb3ZpZGVySGVhbHRoEhAKCHByb3ZpZGVyGAEgASgJEikKBnN0YXR1cxgCIAEoDjIZLmFudGlwaG9uLnYxLkhlYWx0aFN0YXR1cxIUCgxhY3RpdmVfY2FsbHMYAyABKA0SDAoEa2V5cxgEIAEoDRIwCg5rZXlzX3NldF9hc2lkZRgFIAMoCzIYLmFudGlwaG9uLnYxLktleVNldEFzaWRlInIKC0tleVNldEFzaWRlEgwKBG5hbWUYASABKAkSKAoGcmVhc29uGAIgASgOMhguYW50aXBob24udjEuRXJyb3JSZWFzb24SKwoIcmV0cnlfaW4YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qgwEKDEhlYWx0aFN0YXR1cxIdChlIRUFMVEhfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVSEVBTFRIX1NUQVRVU19TRVJWSU5HEAESGgoWSEVBTFRIX1NUQVRVU19ERUdSQURFRBACEh0KGUhFQUxUSF9TVEFUVVNfTk9UX1NFUlZJTkcQA2IGcHJvdG8z", [file_antiphon_v1_error, file_google_protobuf_duration]);
+  fileDesc("ChhhbnRpcGhvbi92MS9oZWFsdGgucHJvdG8SC2FudGlwaG9uLnYxIg8KDUhlYWx0aFJlcXVlc3QivQEKDkhlYWx0aFJlc3BvbnNlEikKBnN0YXR1cxgBIAEoDjIZLmFudGlwaG9uLnYxLkhlYWx0aFN0YXR1cxIPCgd2ZXJzaW9uGAIgASgJEikKBnVwdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxhY3RpdmVfY2FsbHMYBCABKA0SLgoJcHJvdmlkZXJzGAUgAygLMhsuYW50aXBob24udjEuUHJvdmlkZXJIZWFsdGgi/gMKDlByb3ZpZGVySGVhbHRoEhAKCHByb3ZpZGVyGAEgASgJEikKBnN0YXR1cxgCIAEoDjIZLmFudGlwaG9uLnYxLkhlYWx0aFN0YXR1cxIUCgxhY3RpdmVfY2FsbHMYAyABKA0SDAoEa2V5cxgEIAEoDRIwCg5rZXlzX3NldF9hc2lkZRgFIAMoCzIYLmFudGlwaG9uLnYxLktleVNldEFzaWRlEhQKDHF1ZXVlZF9jYWxscxgGIAEoDRIqCgd0YXJnZXRzGAcgAygLMhkuYW50aXBob24udjEuVGFyZ2V0SGVhbHRoEhcKCmVycm9yX3JhdGUYCCABKAFIAIgBARIuCgtsYXRlbmN5X3A1MBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtsYXRlbmN5X3A5NRgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzChFsYXN0X2Vycm9yX3JlYXNvbhgLIAEoDjIYLmFudGlwaG9uLnYxLkVycm9yUmVhc29uEjEKDmxhc3RfZXJyb3JfYWdlGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBXByb2JlGA0gASgLMhguYW50aXBob24udjEuUHJvYmVSZXN1bHRCDQoLX2Vycm9yX3JhdGUirAMKDFRhcmdldEhlYWx0aBINCgVtb2RlbBgBIAEoCRIpCgZzdGF0dXMYAiABKA4yGS5hbnRpcGhvbi52MS5IZWFsdGhTdGF0dXMSKgoHYnJlYWtlchgDIAEoDjIZLmFudGlwaG9uLnYxLkJyZWFrZXJTdGF0ZRIrCghyZXRyeV9pbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxhY3RpdmVfY2FsbHMYBSABKA0SFwoKZXJyb3JfcmF0ZRgGIAEoAUgAiAEBEi4KC2xhdGVuY3lfcDUwGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC2xhdGVuY3lfcDk1GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjYKE3RpbWVfdG9fZmlyc3RfdG9rZW4YCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoRbGFzdF9lcnJvcl9yZWFzb24YCiABKA4yGC5hbnRpcGhvbi52MS5FcnJvclJlYXNvbkINCgtfZXJyb3JfcmF0ZSKlAQoLUHJvYmVSZXN1bHQSEQoJc3VjY2VlZGVkGAEgASgIEi4KDGVycm9yX3JlYXNvbhgCIAEoDjIYLmFudGlwaG9uLnYxLkVycm9yUmVhc29uEiYKA2FnZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghkdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJyCgtLZXlTZXRBc2lkZRIMCgRuYW1lGAEgASgJEigKBnJlYXNvbhgCIAEoDjIYLmFudGlwaG9uLnYxLkVycm9yUmVhc29uEisKCHJldHJ5X2luGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKnwKDEJyZWFrZXJTdGF0ZRIdChlCUkVBS0VSX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQlJFQUtFUl9TVEFURV9DTE9TRUQQARIWChJCUkVBS0VSX1NUQVRFX09QRU4QAhIbChdCUkVBS0VSX1NUQVRFX0hBTEZfT1BFThADKoMBCgxIZWFsdGhTdGF0dXMSHQoZSEVBTFRIX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFUhFQUxUSF9TVEFUVVNfU0VSVklORxABEhoKFkhFQUxUSF9TVEFUVVNfREVHUkFERUQQAhIdChlIRUFMVEhfU1RBVFVTX05PVF9TRVJWSU5HEANiBnByb3RvMw", [file_antiphon_v1_error, file_google_protobuf_duration]);
 
 /**
  * Describes the message antiphon.v1.HealthRequest.
@@ -34,17 +34,45 @@ export const ProviderHealthSchema = /*@__PURE__*/
   messageDesc(file_antiphon_v1_health, 2);
 
 /**
+ * Describes the message antiphon.v1.TargetHealth.
+ * Use `create(TargetHealthSchema)` to create a new message.
+ */
+export const TargetHealthSchema = /*@__PURE__*/
+  messageDesc(file_antiphon_v1_health, 3);
+
+/**
+ * Describes the message antiphon.v1.ProbeResult.
+ * Use `create(ProbeResultSchema)` to create a new message.
+ */
+export const ProbeResultSchema = /*@__PURE__*/
+  messageDesc(file_antiphon_v1_health, 4);
+
+/**
  * Describes the message antiphon.v1.KeySetAside.
  * Use `create(KeySetAsideSchema)` to create a new message.
  */
 export const KeySetAsideSchema = /*@__PURE__*/
-  messageDesc(file_antiphon_v1_health, 3);
+  messageDesc(file_antiphon_v1_health, 5);
+
+/**
+ * Describes the enum antiphon.v1.BreakerState.
+ */
+export const BreakerStateSchema = /*@__PURE__*/
+  enumDesc(file_antiphon_v1_health, 0);
+
+/**
+ * BreakerState is the state of a breaker, which keeps calls from a model that keeps failing.
+ *
+ * @generated from enum antiphon.v1.BreakerState
+ */
+export const BreakerState = /*@__PURE__*/
+  tsEnum(BreakerStateSchema);
 
 /**
  * Describes the enum antiphon.v1.HealthStatus.
  */
 export const HealthStatusSchema = /*@__PURE__*/
-  enumDesc(file_antiphon_v1_health, 0);
+  enumDesc(file_antiphon_v1_health, 1);
 
 /**
  * HealthStatus says whether something can be used.

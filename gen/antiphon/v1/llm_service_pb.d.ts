@@ -20,7 +20,7 @@ export declare const file_antiphon_v1_llm_service: GenFile;
  * `traceparent` and `baggage`. They are returned in the response and in the response metadata under the same keys.
  *
  * A failed call carries a gRPC status with a `google.rpc.ErrorInfo` detail: its domain is "antiphon.v1" and its
- * reason is a value of ErrorReason. See error.proto.
+ * reason is a value of ErrorReason. See error.proto. A completion that failed at a provider has a CallFailure besides.
  *
  * @generated from service antiphon.v1.LlmService
  */

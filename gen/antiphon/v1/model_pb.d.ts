@@ -382,14 +382,30 @@ export enum ModelTier {
   /**
    * Cheap and fast: classification, extraction, short answers.
    *
-   * @generated from enum value: MODEL_TIER_ECONOMY = 1;
+   * @generated from enum value: MODEL_TIER_FAST = 1;
+   */
+  FAST = 1,
+
+  /**
+   * The former name of MODEL_TIER_FAST.
+   *
+   * @generated from enum value: MODEL_TIER_ECONOMY = 1 [deprecated = true];
+   * @deprecated
    */
   ECONOMY = 1,
 
   /**
    * The everyday choice.
    *
-   * @generated from enum value: MODEL_TIER_STANDARD = 2;
+   * @generated from enum value: MODEL_TIER_BALANCED = 2;
+   */
+  BALANCED = 2,
+
+  /**
+   * The former name of MODEL_TIER_BALANCED.
+   *
+   * @generated from enum value: MODEL_TIER_STANDARD = 2 [deprecated = true];
+   * @deprecated
    */
   STANDARD = 2,
 

@@ -1,8 +1,9 @@
-import type { Call, Target } from '../../core/call.ts';
+import type { Call } from '../../core/call.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Delta } from '../../core/events.ts';
 import type { Fold } from '../../core/fold.ts';
 import type { Redact } from '../../core/redact.ts';
+import type { Target } from '../../core/target.ts';
 import type { Decoder, Dialect, Ending } from '../../dialects/dialect.ts';
 import type { Provider } from '../../providers/provider.ts';
 import { type FrameParser, frameParser } from '../../wire/frames.ts';

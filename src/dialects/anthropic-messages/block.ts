@@ -1,5 +1,5 @@
-import type { Target } from '../../core/call.ts';
 import type { Delta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import type { UnknownObject } from '../../wire/json.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 

@@ -1,5 +1,5 @@
-import type { Target } from '../../core/call.ts';
 import { type Delta, refusalDelta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import { asObject, asString, parseJson, type UnknownObject } from '../../wire/json.ts';
 import type { Frame } from '../../wire/sse.ts';
 import type { Decoder, Ending } from '../dialect.ts';

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import { adjusted, dropped } from '../../core/warnings.ts';
 import { isJsonObject } from '../../wire/json.ts';
 import type { WireRequest } from '../dialect.ts';

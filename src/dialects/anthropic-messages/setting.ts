@@ -1,4 +1,4 @@
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import type { CacheMarks } from './cache-marks.ts';
 import type { ToolIds } from './tool-ids.ts';

@@ -1,5 +1,5 @@
 import { type Message, Role } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import { thinkingBlock } from './provider-state.ts';
 
 /**

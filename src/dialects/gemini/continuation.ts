@@ -1,4 +1,4 @@
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import type { Turn } from '../grammar/conversation.ts';
 import { readContinuation } from './provider-state.ts';
 

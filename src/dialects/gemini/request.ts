@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import type { WireRequest } from '../dialect.ts';
 import { addOptions } from '../grammar/options.ts';
 import { Warnings } from '../grammar/warnings.ts';

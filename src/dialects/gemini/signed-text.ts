@@ -1,5 +1,5 @@
 import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import { TextStream } from '../grammar/text-stream.ts';
 import { writeSignature } from './provider-state.ts';
 

@@ -1,5 +1,5 @@
-import type { Target } from '../../core/call.ts';
 import { type Delta, toolCallDelta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import { asString, type UnknownObject } from '../../wire/json.ts';
 import { heardArguments, heardName } from '../grammar/heard-call.ts';
 import { writeSignature } from './provider-state.ts';

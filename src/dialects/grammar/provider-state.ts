@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import { type ProviderState, ProviderStateSchema } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import { cleanObjectText } from '../../wire/json.ts';
 
 /** What a provider needs to see again with a part, kept as the text of a JSON object. */

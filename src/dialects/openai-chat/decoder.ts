@@ -1,6 +1,6 @@
 import { FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
 import { type Delta, refusalDelta, textDelta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import { contentOmitted } from '../../core/warnings.ts';
 import { asArray, asObject, asString, parseJson, type UnknownObject } from '../../wire/json.ts';
 import type { Frame } from '../../wire/sse.ts';

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { type Message, Role } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import { adjusted } from '../../core/warnings.ts';
 import { type AnsweredCall, conversation, type Turn } from '../grammar/conversation.ts';
 import { failedText, warnOfFailedText } from '../grammar/failed-result.ts';

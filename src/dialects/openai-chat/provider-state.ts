@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import { asArray, asString, cleanJson, isJsonObject } from '../../wire/json.ts';
 import { stateFor, stateOf } from '../grammar/provider-state.ts';
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
 import { type Delta, reasoningDelta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import { asArray, asObject, asString, cleanJson, isJsonObject, type UnknownObject } from '../../wire/json.ts';
 import { TextStream } from '../grammar/text-stream.ts';
 import { writeState } from './provider-state.ts';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
 import { GatewayError } from '../../core/errors.ts';
+import type { Target } from '../../core/target.ts';
 import { adjusted, dropped } from '../../core/warnings.ts';
 import type { WireRequest } from '../dialect.ts';
 import { addOptions } from '../grammar/options.ts';

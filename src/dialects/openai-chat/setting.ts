@@ -1,5 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
 

@@ -1,5 +1,5 @@
-import type { Target } from '../../core/call.ts';
 import { type Delta, toolCallDelta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import { asObject, asString, cleanJson, isJsonObject, type UnknownObject } from '../../wire/json.ts';
 import { badAnswer } from '../grammar/failure.ts';
 import { heardArguments } from '../grammar/heard-call.ts';

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ToolCall } from '#gen/antiphon/v1/completion_pb.js';
-import type { Target } from '../../core/call.ts';
+import type { Target } from '../../core/target.ts';
 import { dropped } from '../../core/warnings.ts';
 import { invalid } from '../grammar/invalid.ts';
 import type { PlacedPart } from '../grammar/placed.ts';

@@ -1,5 +1,5 @@
-import type { Target } from '../../core/call.ts';
 import type { Delta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import { contentOmitted } from '../../core/warnings.ts';
 import { asArray, asCount, asObject, asString, parseJson, type UnknownObject } from '../../wire/json.ts';
 import type { Frame } from '../../wire/sse.ts';

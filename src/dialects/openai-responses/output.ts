@@ -1,5 +1,5 @@
-import type { Target } from '../../core/call.ts';
 import { type Delta, reasoningDelta, refusalDelta, textDelta, toolCallDelta } from '../../core/events.ts';
+import type { Target } from '../../core/target.ts';
 import { asArray, asObject, asString, type UnknownObject } from '../../wire/json.ts';
 import { badAnswer } from '../grammar/failure.ts';
 import { heardName } from '../grammar/heard-call.ts';
