@@ -1,0 +1,64 @@
+import type { ErrorKind } from './errors.ts';
+import type { EscalationCause, Priority } from './policy.ts';
+import type { Target } from './target.ts';
+
+/** How two answers to the same call compare: one that the caller got, and one that nobody did. */
+export interface ShadowComparison {
+  readonly target: Target;
+  readonly shadow: Target;
+  /** Undefined: it succeeded. */
+  readonly error: ErrorKind | undefined;
+  readonly durationMs: number;
+  readonly shadowDurationMs: number;
+  /** Thousand-millionths of a US dollar; undefined: not known. */
+  readonly costNanoUsd: number | undefined;
+  readonly shadowCostNanoUsd: number | undefined;
+  /** Characters of text. */
+  readonly length: number;
+  readonly shadowLength: number;
+  /** Undefined: no schema was asked for. */
+  readonly fitsSchema: boolean | undefined;
+  readonly shadowFitsSchema: boolean | undefined;
+}
+
+/**
+ * What happens on the way of calls, for metrics, the log and whoever else listens. It never holds content, and no text
+ * that a caller has written.
+ */
+export type News =
+  /** A try is repeated at the same target. */
+  | { readonly type: 'retried'; readonly target: Target; readonly reason: ErrorKind; readonly waitMs: number }
+  /** The retry budget of a provider did not allow a further try. */
+  | { readonly type: 'budget_spent'; readonly provider: string }
+  /** A call goes on to another target. */
+  | { readonly type: 'moved'; readonly from: Target; readonly to: Target; readonly reason: ErrorKind }
+  /** The same after content had gone to the caller. */
+  | { readonly type: 'restarted'; readonly from: Target; readonly to: Target; readonly reason: ErrorKind }
+  /** A further try was sent while the first went on; `won`: its answer was the first. */
+  | { readonly type: 'hedged'; readonly target: Target; readonly won: boolean }
+  | { readonly type: 'escalated'; readonly from: Target; readonly to: Target; readonly cause: EscalationCause }
+  | { readonly type: 'shadowed'; readonly comparison: ShadowComparison }
+  /** A shadow was not sent, since too many are under way. */
+  | { readonly type: 'shadow_skipped'; readonly target: Target }
+  | { readonly type: 'shed'; readonly priority: Priority; readonly cause: 'delay' | 'memory' }
+  /** A call under way was ended to save the process. */
+  | { readonly type: 'ended_for_memory' }
+  | { readonly type: 'queue_refused'; readonly provider: string; readonly cause: 'full' | 'too_late' | 'too_long' }
+  | {
+      readonly type: 'breaker';
+      readonly target: Target;
+      readonly state: 'closed' | 'open' | 'half_open';
+      /** The last failure. */
+      readonly reason: ErrorKind | undefined;
+    }
+  /** No model answered, so that the caller gets the configured answer. */
+  | { readonly type: 'fallback_answered'; readonly answer: string }
+  /** A probe changed whether a provider counts as working. */
+  | {
+      readonly type: 'probe';
+      readonly provider: string;
+      readonly works: boolean;
+      readonly reason: ErrorKind | undefined;
+    };
+
+export type Tell = (news: News) => void;
