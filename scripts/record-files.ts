@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { GatewayError } from '../src/core/errors.ts';
-import { tryParseJson } from '../src/wire/json.ts';
+import { tryParseJson } from '../src/core/json.ts';
 import { asReply, hearBody, hearStream } from '../test/support/fixtures.ts';
 import type { Question, RawAnswer } from './record-exchange.ts';
 import type { Scrub } from './record-scrub.ts';

@@ -1,54 +1,69 @@
-import { type Connections, connections } from './backends/http/connections.ts';
-import { readListing } from './backends/http/listing.ts';
+import { fallbackBackend } from './backends/fallback.ts';
 import { mediaFetcher } from './backends/http/media.ts';
-import { mediaRoom } from './backends/http/media-room.ts';
-import { type ListingNews, type ListingSource, startRefresh } from './backends/http/refresh.ts';
-import { type HttpBackend, httpBackend } from './backends/http.ts';
-import { mockBackend } from './backends/mock.ts';
-import { type Catalogue, catalogue, catalogueProviders } from './catalogue/catalogue.ts';
-import { todayBy } from './catalogue/day.ts';
-import { type Directory, directory } from './catalogue/directory.ts';
+import { type MediaRoom, mediaRoom } from './backends/http/media-room.ts';
+import { askCompletion, type ProbeSource, startProbes } from './backends/http/probe.ts';
+import { type ListingNews, startRefresh } from './backends/http/refresh.ts';
+import type { HttpBackend } from './backends/http.ts';
+import type { Directory } from './catalogue/directory.ts';
 import { priceOf } from './catalogue/price.ts';
-import type { Config, ProviderConfig } from './config/config.ts';
-import { type Clock, systemClock } from './core/clock.ts';
+import type { Config } from './config/config.ts';
+import type { Clock } from './core/clock.ts';
 import { type Complete, compose, type NamedLayer } from './core/complete.ts';
-import { modelPatterns } from './core/patterns.ts';
+import { GatewayError } from './core/errors.ts';
+import type { Tell } from './core/news.ts';
 import type { Redact } from './core/redact.ts';
-import { attempt, type Busy } from './layers/attempt.ts';
+import type { Target } from './core/target.ts';
+import { attempt } from './layers/attempt.ts';
+import { breaker } from './layers/breaker.ts';
+import { concurrency } from './layers/concurrency.ts';
 import { deadline } from './layers/deadline.ts';
+import { escalate } from './layers/escalate.ts';
 import { govern } from './layers/govern.ts';
-import { impersonate } from './layers/impersonate.ts';
-import { type KeyAside, KeyRing, keyRefusals } from './layers/keys/key-ring.ts';
-import { askWithKey } from './layers/keys/listing-key.ts';
+import { divert, impersonate } from './layers/impersonate.ts';
+import { type KeyAside, type KeyRing, keyRefusals } from './layers/keys/key-ring.ts';
 import { keys } from './layers/keys.ts';
 import { media } from './layers/media.ts';
 import { type Observer, observe } from './layers/observe.ts';
+import { retry } from './layers/retry.ts';
 import { route } from './layers/route.ts';
+import { rules } from './layers/rules.ts';
+import { type Shadows, shadow } from './layers/shadow.ts';
+import { shed } from './layers/shed.ts';
 import { timeouts } from './layers/timeouts.ts';
-import type { Provider } from './providers/provider.ts';
-import { providerKinds } from './providers/registry.ts';
+import { Pressure } from './resilience/pressure.ts';
+import type { ProviderState, ProviderStates } from './resilience/provider-states.ts';
+import { expectedCost } from './routing/expected-cost.ts';
+import { FALLBACK_PROVIDER } from './routing/goals.ts';
+import { ruleFinder } from './routing/rules.ts';
+import { type Select, selector } from './routing/selection.ts';
 import type { KeysAside } from './telemetry/key-metrics.ts';
 import type { CallMetrics } from './telemetry/metrics.ts';
 import type { CallOutcome } from './telemetry/record.ts';
+import { type Upstream, upstream } from './upstreams.ts';
 
 export interface GatewayParts {
   readonly config: Config;
   readonly models: Directory;
+  /** What is known of providers. It outlives this gateway. */
+  readonly states: ProviderStates;
   readonly clock: Clock;
   readonly redact: Redact;
   /** Keeps the record of a call that is over. */
   readonly record: (outcome: CallOutcome) => void;
   readonly metrics: Pick<CallMetrics, 'started' | 'ended'>;
+  /** Is told what happens on the way of calls. */
+  readonly tell: Tell;
   /** Is told when a provider has refused a key, so that it is left alone for a while. */
   readonly keyAside: (provider: string, aside: KeyAside) => void;
+  /** The share of the process's memory that is in use, from 0 to 1. */
+  readonly memoryShare: () => number;
+  readonly newId: () => string;
   /** Is told what providers' own listings say. Undefined: they are not read. */
   readonly listings?: ListingNews;
 }
 
 export interface Gateway {
   readonly complete: Complete;
-  /** Calls that are with this provider now. */
-  activeCalls(provider: string): number;
   /** Those of its keys that this provider has refused. */
   keysAside(provider: string): readonly KeyAside[];
   /** How many that are, of each provider with keys and for each reason. */
@@ -59,192 +74,177 @@ export interface Gateway {
 
 /** The layers around every call, outermost first. The order is behaviour: each line says why it stands where it does. */
 export const callLayers = (
-  { config, models, clock, record }: GatewayParts,
-  providerName: Observer['providerName'],
+  { config, models, clock, record, tell }: GatewayParts,
+  made: {
+    readonly providerName: Observer['providerName'];
+    readonly pressure: Pressure;
+    readonly select: Select;
+    readonly shadows: Shadows;
+  },
 ): NamedLayer[] => [
   // Outermost, so that refusals are counted too.
-  { name: 'observe', layer: observe({ record, clock, providerName }) },
+  { name: 'observe', layer: observe({ record, clock, providerName: made.providerName }) },
+  // Before whether there is room for a call: what goes first is for the rules to say.
+  { name: 'rules', layer: rules(ruleFinder(config.routing.rules)) },
+  // Before any work: what is refused for want of time or memory must need none.
+  { name: 'shed', layer: shed({ pressure: made.pressure, clock, tell }) },
   // Before all that takes time: it turns the caller's deadline into the signal that everything below obeys.
   { name: 'deadline', layer: deadline(clock) },
   // Before any key is looked up: what is not allowed costs nothing and touches nothing.
-  { name: 'govern', layer: govern(models) },
+  config.enabled
+    ? { name: 'govern', layer: govern({ ...models, select: made.select }) }
+    : { name: 'divert', layer: divert(answerOf(config), 'models are switched off') },
   // Below governance, so that the mock is refused whatever the real provider would be.
   ...(config.mockEverything ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
+  // Above all that chooses or repeats, so that a call has one shadow.
+  { name: 'shadow', layer: made.shadows.layer },
+  // Above the choice of a target: it judges the answer of all of them.
+  { name: 'escalate', layer: escalate({ clock, tell }) },
 ];
 
 /** The layers around each provider, outermost first. */
 export const targetLayers = (
-  { config, clock, keyAside }: GatewayParts,
-  { name, wantsBytes }: Pick<Provider, 'name' | 'wantsBytes'>,
-  busy: Busy,
-  ring: KeyRing,
-  room = mediaRoom(config.media.maxHeldBytes),
+  { config, states, clock, metrics, tell, keyAside }: GatewayParts,
+  { name, wantsBytes, ring }: Pick<Upstream, 'name' | 'wantsBytes' | 'ring'>,
+  { budget, turns }: Pick<ProviderState, 'budget' | 'turns'>,
+  room: MediaRoom,
 ): NamedLayer[] => [
   // Outermost, so that no try fetches again, and a slow server of files does not count against the provider.
   ...(wantsBytes
     ? [{ name: 'media', layer: media(mediaFetcher({ ...config.media, clock, room, wanted: wantsBytes }), clock) }]
     : []),
-  // Above the record of a try, so that each key that was tried has one.
+  // Above the breaker, so that each try is judged.
+  { name: 'retry', layer: retry({ settings: config.retry, budget, clock, tell, fastestMs: fastestOf(states) }) },
+  // Above all that may wait, so that a call that is refused holds nothing.
+  { name: 'breaker', layer: breaker({ stateOf: (target) => states.targets.of(target), clock }) },
+  // Above the turn and the record of a try, so that each key that was tried has its own.
   { name: 'keys', layer: keys(ring, (aside) => keyAside(name, aside)) },
+  // Below whatever may refuse, and above the record: waiting for a turn is no try.
+  { name: 'concurrency', layer: concurrency(turns, clock, tell) },
   // One record and one span for each time the provider is really asked.
-  { name: 'attempt', layer: attempt(clock, busy) },
+  { name: 'attempt', layer: attempt(clock, metrics) },
   // Innermost, so that no waiting of the gateway's own counts against the provider.
   { name: 'timeouts', layer: timeouts(config.timeouts, clock) },
 ];
 
-/** Puts everything together: the only place that knows every layer, provider and backend. */
+/** Puts everything together: the only place that knows every layer. */
 export function gateway(parts: GatewayParts): Gateway {
-  const { config } = parts;
-  const active = new Map<string, number>();
-  const busy = busyIn(active, parts.metrics);
-  const closers: (() => Promise<void>)[] = [];
-  const stacks = new Map<string, Complete>();
-  const telemetryNames = new Map<string, string>();
-  const rings = new Map<string, KeyRing>();
-  const sources: ListingSource[] = [];
-  const room = mediaRoom(config.media.maxHeldBytes);
-  for (const settings of config.providers) {
-    const provider = providerOf(settings);
-    const ring = new KeyRing(settings.keys, parts.clock);
-    const backend = provider
-      ? httpBackendOf(provider, settings, parts, ring, { closers, sources })
-      : priced(mockBackend(config.mock, parts.clock), pricing(parts.models));
-    rings.set(settings.name, ring);
-    stacks.set(settings.name, compose(targetLayers(parts, provider ?? settings, busy, ring, room), backend));
-    if (provider) telemetryNames.set(settings.name, provider.telemetryName);
-  }
-  const refresh = refreshing(parts, sources);
-  const complete = compose(
-    callLayers(parts, (provider) => telemetryNames.get(provider)),
-    route((provider) => stacks.get(provider)),
-  );
+  const { config, clock, models } = parts;
+  const { enabled } = config;
+  const price: HttpBackend['price'] = (target, usage, billing) => priceOf(usage, billing, models.price(target));
+  const upstreams = enabled ? config.providers.map((settings) => upstream(settings, { ...parts, price })) : [];
+  const stacks = stacksOf(parts, upstreams);
+  const rings = new Map(upstreams.map(({ name, ring }) => [name, ring]));
+  const telemetryNames = new Map(upstreams.map(({ name, telemetryName }) => [name, telemetryName]));
+  const stackOf = (provider: string) => stacks.get(provider);
+  const shadows = shadow({ ...parts, send: sender(stackOf) });
+  const pressure = new Pressure(config.shedding, clock, parts.memoryShare);
+  pressure.start();
+  const providerName = (provider: string) => telemetryNames.get(provider);
+  const layers = callLayers(parts, { providerName, pressure, shadows, select: selecting(parts) });
+  const rounds = [refreshing(parts, upstreams), probing(parts, upstreams, stackOf)];
   return {
-    complete,
-    activeCalls: (provider) => active.get(provider) ?? 0,
+    complete: compose(layers, routing(parts, stackOf, price)),
     keysAside: (provider) => rings.get(provider)?.aside ?? [],
     keyCounts: () => [...rings].flatMap(([provider, ring]) => countsOf(provider, ring)),
     async close() {
-      await refresh?.close();
-      await Promise.all(closers.map((close) => close()));
+      pressure.stop();
+      await Promise.all([shadows.close(), ...rounds.map((each) => each?.close())]);
+      await Promise.all(upstreams.map((each) => each.close()));
     },
   };
 }
+
+/** All that stands around each provider, and the provider. */
+function stacksOf(parts: GatewayParts, upstreams: readonly Upstream[]): ReadonlyMap<string, Complete> {
+  const { config, states, tell } = parts;
+  const room = mediaRoom(config.media.maxHeldBytes);
+  const stacks = new Map<string, Complete>();
+  for (const each of upstreams) {
+    const state = states.of(each.name);
+    if (state) stacks.set(each.name, compose(targetLayers(parts, each, state, room), each.backend));
+  }
+  const { answers } = config.fallback;
+  const layer = attempt(parts.clock, parts.metrics);
+  return stacks.set(FALLBACK_PROVIDER, layer(fallbackBackend({ answers, enabled: config.enabled, tell })));
+}
+
+/** The answer of the configuration that needs no model. */
+const answerOf = ({ fallback }: Config): Target => ({ provider: FALLBACK_PROVIDER, model: fallback.always ?? '' });
+
+const fastestOf =
+  (states: ProviderStates) =>
+  (target: Target): number | undefined =>
+    states.targets.of(target).latency.fastestMs;
+
+const NO_BUDGET = { take: () => undefined, count: () => () => undefined };
+
+const routing = (
+  { states, clock, tell }: GatewayParts,
+  stackOf: (provider: string) => Complete | undefined,
+  price: HttpBackend['price'],
+): Complete =>
+  route({
+    stackOf,
+    availability: (target) => states.availability(target),
+    budgetOf: (provider) => states.of(provider)?.budget ?? NO_BUDGET,
+    fastestMs: fastestOf(states),
+    isInstant: ({ provider }) => provider === FALLBACK_PROVIDER,
+    price: (target, usage) => price(target, usage, {}),
+    clock,
+    tell,
+  });
+
+function selecting({ config, models, states, clock }: GatewayParts): Select {
+  const { always, answers } = config.fallback;
+  const last = always === undefined ? undefined : answerOf(config);
+  const measures = {
+    latencyMs: (target: Target) => states.targets.of(target).latency.ewmaMs,
+    busy: (target: Target) => states.targets.of(target).active,
+    costNanoUsd: expectedCost((target) => models.price(target)),
+  };
+  return selector({ settings: config.routing, models, fallbackAnswers: answers, measures, clock, last });
+}
+
+/** Sends a call to its target, past all that chooses. */
+const sender =
+  (stackOf: (provider: string) => Complete | undefined): Complete =>
+  async (call) => {
+    const stack = call.target && stackOf(call.target.provider);
+    if (!stack) throw new GatewayError('internal', 'No provider can take this call.');
+    return stack(call);
+  };
 
 function countsOf(provider: string, { size, aside }: KeyRing): KeysAside[] {
   if (size === 0) return [];
   return keyRefusals.map((reason) => ({ provider, reason, keys: aside.filter(({ kind }) => kind === reason).length }));
 }
 
-/** Counts the calls that are with each provider, here and in the metrics. */
-function busyIn(active: Map<string, number>, metrics: GatewayParts['metrics']): Busy {
-  const add = (provider: string, calls: number) => active.set(provider, (active.get(provider) ?? 0) + calls);
-  return {
-    started(provider) {
-      add(provider, 1);
-      metrics.started(provider);
-    },
-    ended(provider) {
-      add(provider, -1);
-      metrics.ended(provider);
-    },
-  };
-}
-
-function httpBackendOf(
-  provider: Provider,
-  { maxConnections }: ProviderConfig,
-  { config, models, clock, redact, keyAside }: GatewayParts,
-  ring: KeyRing,
-  { closers, sources }: Opened,
-): Complete {
-  const { maxResponseBytes, maxEventBytes, timeouts: limits } = config;
-  const open = connections(provider.baseUrl.origin, { maxConnections, connectMs: limits.connectMs });
-  closers.push(open.close);
-  if (provider.listing) sources.push(listingAt(provider, open, ring, { clock, keyAside }));
-  const price = pricing(models);
-  return httpBackend({ provider, connections: open, price, clock, redact, maxResponseBytes, maxEventBytes });
-}
-
-/** What backends leave behind for the gateway: what is to be closed, and the listings that can be read. */
-interface Opened {
-  readonly closers: (() => Promise<void>)[];
-  readonly sources: ListingSource[];
-}
-
-const listingAt = (
-  provider: Provider,
-  open: Connections,
-  ring: KeyRing,
-  { clock, keyAside }: Pick<GatewayParts, 'clock' | 'keyAside'>,
-): ListingSource => ({
-  provider: provider.name,
-  read: (signal) =>
-    askWithKey(
-      ring,
-      (aside) => keyAside(provider.name, aside),
-      (key) => readListing({ provider, connections: open, key: key?.value, clock }, signal),
-    ),
-});
-
 /** Undefined: the configuration wants no listings to be read, or nobody is told of them. */
-function refreshing({ config, clock, listings }: GatewayParts, sources: readonly ListingSource[]) {
+function refreshing({ config, clock, listings }: GatewayParts, upstreams: readonly Upstream[]) {
   const { refreshMs } = config.catalogue;
   if (refreshMs === undefined || !listings) return undefined;
+  const sources = upstreams.flatMap(({ listing }) => listing ?? []);
   return startRefresh({ sources, everyMs: refreshMs, news: listings, clock });
 }
 
-const pricing =
-  (models: Directory): HttpBackend['price'] =>
-  (target, usage, billing) =>
-    priceOf(usage, billing, models.price(target));
-
-/** Prices the answers of a backend that knows no prices. */
-const priced =
-  (backend: Complete, price: HttpBackend['price']): Complete =>
-  async (call) => {
-    const response = await backend(call);
-    if (call.target && response.usage) response.cost ??= price(call.target, response.usage, {});
-    return response;
-  };
-
-/** Undefined: a provider without an address, which is the mock. */
-function providerOf(config: ProviderConfig): Provider | undefined {
-  const { baseUrl } = config;
-  return baseUrl && providerKinds.get(config.kind)?.create({ ...config, baseUrl });
-}
-
-/** The providers whose models may be named here. With the mock playing all of them, that is every one's. */
-function placesOf(config: Config) {
-  const configured = config.providers.map(({ name, kind, models }) => ({
-    name,
-    kind,
-    models: [...new Set([...models, ...namedAt(name, config)])],
-  }));
-  const played = catalogueProviders().filter((kind) => !configured.some(({ name }) => name === kind));
-  const others = config.mockEverything ? played.map((kind) => ({ name: kind, kind, models: [] })) : [];
-  return [...configured, ...others];
-}
-
-/** What is known of the models of these providers. */
-export const catalogueOf = (config: Config): Catalogue =>
-  catalogue({ providers: placesOf(config), overrides: config.catalogue.overrides });
-
-/** Which models may be named here. */
-export function directoryOf(config: Config, clock: Clock = systemClock, known = catalogueOf(config)): Directory {
-  // The mock takes any id, so that by default it would hide every mistake in a model's name.
-  const real = config.providers.some(({ name, kind }) => name === config.defaultProvider && kind !== 'mock');
-  return directory({
-    catalogue: known,
-    today: todayBy(clock),
-    providers: placesOf(config),
-    defaultModel: config.defaultModel,
-    defaultProvider: real ? config.defaultProvider : undefined,
-    allowed: modelPatterns(config.allowedModels),
+function probing(
+  parts: GatewayParts,
+  upstreams: readonly Upstream[],
+  stackOf: (provider: string) => Complete | undefined,
+) {
+  const { config, states, clock } = parts;
+  const sources = upstreams.flatMap((each): ProbeSource[] => {
+    const probe = states.of(each.name)?.probe;
+    const ask = config.probes.by === 'listing' ? each.ask : completionProbe(parts, each.name, stackOf(each.name));
+    return probe && ask ? [{ ask, ended: (error, durationMs) => probe.ended(error, durationMs) }] : [];
   });
+  return startProbes({ sources, settings: config.probes, clock });
 }
 
-/** The models that the configuration names with this provider: the default one, and those allowed one by one. */
-const namedAt = (provider: string, { defaultModel, allowedModels }: Config): string[] =>
-  [defaultModel ?? '', ...allowedModels]
-    .filter((name) => name.startsWith(`${provider}/`) && !name.includes('*'))
-    .map((name) => name.slice(provider.length + 1));
+/** Undefined: the provider has no model that may be called. */
+function completionProbe({ models, clock, newId }: GatewayParts, provider: string, stack: Complete | undefined) {
+  const model = models.list().find((each) => each.provider === provider && each.allowed)?.id;
+  if (!stack || model === undefined) return undefined;
+  return (signal: AbortSignal) => askCompletion(stack, { provider, model }, newId(), clock, signal);
+}

@@ -16,7 +16,7 @@ Antiphon is listening
   gRPC      ${grpc}
   Connect   http://${http}   (also gRPC-Web, gRPC, /healthz, /readyz)
   metrics   http://${metrics}/metrics
-  providers ${config.providers.map(({ name }) => name).join(', ')}; default model ${config.defaultModel ?? 'none'}
+  providers ${config.providers.map(({ name }) => name).join(', ') || 'none'}; default model ${config.defaultModel ?? 'none'}
 ${config.notices.map((notice) => `  ${notice}\n`).join('')}
 Try one of these in another terminal:
   npx buf curl --protocol grpc -d '${BODY}' http://${grpc}/${METHOD}

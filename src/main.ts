@@ -2,8 +2,9 @@ import type { Config } from './config/config.ts';
 import { loadProcessConfig } from './config/environment.ts';
 import { ConfigError } from './config/problem.ts';
 import { systemClock } from './core/clock.ts';
-import { redactor } from './core/redact.ts';
+import { LearningRedactor, type Redact } from './core/redact.ts';
 import { greeting } from './greeting.ts';
+import { ConfigSource, reloadOnChange } from './reload.ts';
 import { type Running, start } from './start.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { version } from './version.ts';
@@ -44,9 +45,9 @@ function misused(): void {
 }
 
 /** Undefined: it cannot be used, and that has been said. */
-function configuration(): Config | undefined {
+function configuration(read = loadProcessConfig): Config | undefined {
   try {
-    return loadProcessConfig();
+    return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -62,24 +63,21 @@ function check(): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-const logOf = ({ telemetry, secrets }: Config): Log =>
-  createLog({
-    service: telemetry.serviceName,
-    version,
-    level: telemetry.logLevel,
-    redact: redactor(secrets),
-    clock: systemClock,
-  });
+const logOf = ({ telemetry }: Config, redact: Redact): Log =>
+  createLog({ service: telemetry.serviceName, version, level: telemetry.logLevel, redact, clock: systemClock });
 
 async function serve(): Promise<void> {
-  const config = configuration();
+  const source = new ConfigSource();
+  const config = configuration(() => source.read());
   if (!config) return;
-  const log = logOf(config);
+  const redactor = new LearningRedactor(config.secrets);
+  const log = logOf(config, redactor.redact);
   try {
-    const running = await start(config, log);
+    const running = await start(config, log, { redactor });
     process.stderr.write(greeting(config, running.addresses));
     for (const notice of config.notices) log.info({ notice }, 'notice');
-    stopOnSignals(running, log);
+    const watching = reloadOnChange(running, source, log);
+    stopOnSignals(running, log, watching);
     process.stdout.write(`${JSON.stringify({ msg: 'listening', ...running.addresses })}\n`);
   } catch (error) {
     process.stderr.write(`antiphon could not start: ${error instanceof Error ? error.message : 'unknown'}\n`);
@@ -91,11 +89,12 @@ async function serve(): Promise<void> {
  * The first signal drains, a second one ends the process at once. A defect that nothing caught is logged, and the
  * process drains and ends with 1, so that its supervisor starts a fresh one.
  */
-function stopOnSignals(running: Running, log: Log): void {
+function stopOnSignals(running: Running, log: Log, watching: { close(): void }): void {
   let stopping = false;
   const stop = async (exitCode: number) => {
     if (stopping) process.exit(exitCode || 1);
     stopping = true;
+    watching.close();
     await running.drain();
     log.close();
     process.exit(exitCode);

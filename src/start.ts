@@ -1,127 +1,135 @@
 import { randomUUID } from 'node:crypto';
-import { create } from '@bufbuild/protobuf';
-import { HealthStatus, type ProviderHealth, ProviderHealthSchema } from '#gen/antiphon/v1/health_pb.js';
-import type { Catalogue } from './catalogue/catalogue.ts';
-import { dayOf } from './catalogue/day.ts';
-import type { Directory } from './catalogue/directory.ts';
-import type { Config, ProviderConfig } from './config/config.ts';
+import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
+import type { Config } from './config/config.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { duration } from './core/duration.ts';
-import { errorRule } from './core/errors.ts';
-import { redactor } from './core/redact.ts';
-import { catalogueOf, directoryOf, type Gateway, type GatewayParts, gateway } from './gateway.ts';
+import { LearningRedactor } from './core/redact.ts';
 import type { Addresses } from './greeting.ts';
+import { directoryOf } from './inventory.ts';
+import { type ProviderReading, providerHealth, providerStatus } from './resilience/provider-health.ts';
+import { ProviderStates } from './resilience/provider-states.ts';
+import { FALLBACK_PROVIDER } from './routing/goals.ts';
 import { ServingStatus } from './servers/health.ts';
 import { type Servers, startServers } from './servers/servers.ts';
-import { liveModels } from './services/list-models.ts';
-import { type LlmServiceParts, llmService } from './services/llm.ts';
+import { healthResponse } from './services/health.ts';
+import { llmService } from './services/llm.ts';
+import { type Serving, serving } from './serving.ts';
+import { Snapshots } from './snapshots.ts';
 import type { Log } from './telemetry/log.ts';
+import { memoryShare } from './telemetry/memory.ts';
+import { fanOut, newsLog } from './telemetry/news-log.ts';
 import { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/otel.ts';
 import { callOutcome } from './telemetry/outcome.ts';
 import { recorder } from './telemetry/record.ts';
+import type { ProviderGauges } from './telemetry/resilience-metrics.ts';
 import { version } from './version.ts';
 
 /** A gateway that runs. */
 export interface Running {
   readonly addresses: Addresses;
+  /**
+   * Puts another configuration into effect: calls in flight go on with the one they began with. It gives the parts that
+   * differ and need a restart to take effect.
+   */
+  reload(config: Config): readonly string[];
+  /** Counts a configuration that could not be used. */
+  reloadRefused(): void;
   /** Lets calls in flight end, as configured, and stops. */
   drain(): Promise<void>;
   /** Stops at once. */
   close(): Promise<void>;
 }
 
-/** Starts everything. Errors: one that names the port in use; then nothing runs. */
-export async function start(config: Config, log: Log, clock: Clock = systemClock): Promise<Running> {
-  const redact = redactor(config.secrets);
-  const known = catalogueOf(config);
-  const models = directoryOf(config, clock, known);
-  const made: { path?: Gateway; servers?: Servers } = {};
-  const keysAside = () => made.path?.keyCounts() ?? [];
-  const telemetry = await startTelemetry({ ...telemetryOptions(config, models, log, clock), keysAside });
-  const { metrics, tracing } = telemetry;
-  const record = recorder({ metrics, log, redact });
-  const listings = listingNews(known, log, clock);
-  const path = gateway({ config, models, clock, redact, record, metrics, keyAside: keyAside(log, clock), listings });
-  made.path = path;
-  const refused: LlmServiceParts['refused'] = (call, error) => record(callOutcome(call, clock.now(), error));
-  const health = () => healthOf(config, path, made.servers, clock.now());
-  const listed = liveModels(models.list, () => health().providers);
-  const service = llmService({ complete: path.complete, models: listed, health, refused, clock, version });
-  try {
-    made.servers = await startServers({
-      config: config.server,
-      service,
-      tracing,
-      redact,
-      log,
-      clock,
-      newId: randomUUID,
-    });
-    return running(made.servers, path, telemetry);
-  } catch (error) {
-    await Promise.all([path.close(), telemetry.shutdown()]);
-    throw error;
-  }
+export interface StartOptions {
+  readonly clock?: Clock;
+  /** Masks the secrets of the configuration, and learns those of the ones that follow. */
+  readonly redactor?: LearningRedactor;
+  /** The share of the process's memory that is in use, from 0 to 1. */
+  readonly memory?: () => number;
 }
 
-const telemetryOptions = (
-  { telemetry, server }: Config,
-  models: Directory,
-  log: Log,
-  clock: Clock,
-): TelemetryOptions => ({
-  ...telemetry,
+/** Starts everything. Errors: one that names the port in use; then nothing runs. */
+export async function start(config: Config, log: Log, options: StartOptions = {}): Promise<Running> {
+  const { clock = systemClock, redactor = new LearningRedactor(config.secrets), memory = memoryShare() } = options;
+  const { redact } = redactor;
+  const made: { serving?: Snapshots<Serving> } = {};
+  const readings = () => made.serving?.current.readings() ?? [];
+  const telemetry = await startTelemetry({
+    ...telemetryOptions(config, log, clock),
+    keysAside: () => made.serving?.current.keyCounts() ?? [],
+    providers: () => readings().map(gaugesOf),
+  });
+  const { metrics, tracing } = telemetry;
+  const tell = fanOut(telemetry.tell, newsLog(log, clock));
+  const states = new ProviderStates(config, clock, tell);
+  const record = recorder({ metrics, log, redact });
+  const lasting = { states, log, clock, redact, record, metrics, tell, memoryShare: memory };
+  const snapshots = new Snapshots(serving(config, lasting), (error) => log.error({ error }, 'could not close'));
+  made.serving = snapshots;
+  const startedMs = clock.now();
+  const opened: { servers?: Servers } = {};
+  const health = () =>
+    healthResponse({
+      serving: opened.servers?.health.get('') === ServingStatus.SERVING,
+      version,
+      uptimeMs: clock.now() - startedMs,
+      activeCalls: opened.servers?.activeCalls() ?? 0,
+      providers: readings().map((each) => providerHealth(each, clock.now())),
+    });
+  const service = llmService({
+    complete: (call) => snapshots.use((now) => now.complete(call)),
+    models: () => snapshots.current.models(),
+    health,
+    refused: (call, error) => record(callOutcome(call, clock.now(), error)),
+    clock,
+  });
+  const doors = { config: config.server, service, health, tracing, redact, log, clock, newId: randomUUID };
+  try {
+    opened.servers = await startServers(doors);
+  } catch (error) {
+    await Promise.all([snapshots.close(), telemetry.shutdown()]);
+    throw error;
+  }
+  return {
+    ...running(opened.servers, snapshots, telemetry),
+    reload(next) {
+      redactor.learn(next.secrets);
+      states.reconfigure(next);
+      snapshots.swap(serving(next, lasting));
+      telemetry.configReloaded('ok');
+      return fixedParts(config, next);
+    },
+    reloadRefused: () => telemetry.configReloaded('rejected'),
+  };
+}
+
+/** What is set up once, and differs. */
+const fixedParts = (one: Config, other: Config): readonly string[] =>
+  (['server', 'telemetry'] as const).filter((part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]));
+
+const telemetryOptions = (config: Config, log: Log, clock: Clock): TelemetryOptions => ({
+  ...config.telemetry,
   version,
-  metricsHost: server.host,
-  metricsPort: server.metricsPort,
-  knownTargets: models.list().map(({ provider, id }) => ({ provider, model: id })),
+  metricsHost: config.server.host,
+  metricsPort: config.server.metricsPort,
+  knownTargets: directoryOf(config, clock)
+    .list()
+    .map(({ provider, id }) => ({ provider, model: id })),
+  knownProviders: [...config.providers.map(({ name }) => name), FALLBACK_PROVIDER],
   clock,
   log,
 });
 
-const healthOf = ({ providers }: Config, path: Gateway, servers: Servers | undefined, nowMs: number) => ({
-  serving: servers?.health.get('') === ServingStatus.SERVING,
-  activeCalls: servers?.activeCalls() ?? 0,
-  providers: providers.map((provider) => providerHealth(provider, path, nowMs)),
-});
-
-function providerHealth({ name, keys }: ProviderConfig, path: Gateway, nowMs: number): ProviderHealth {
-  const aside = path.keysAside(name);
-  // A rate limit is over soon, and says nothing of the provider's health.
-  const needsCare = aside.some(({ kind }) => kind !== 'upstream_rate_limited');
-  return create(ProviderHealthSchema, {
-    provider: name,
-    status: needsCare ? HealthStatus.DEGRADED : HealthStatus.SERVING,
-    activeCalls: path.activeCalls(name),
-    keys: keys.length,
-    keysSetAside: aside.map(({ name: key, kind, untilMs }) => ({
-      name: key,
-      reason: errorRule(kind).reason,
-      retryIn: duration(untilMs - nowMs),
-    })),
-  });
-}
-
-/** Tells the operator that a key has to be looked after. A rate limit needs nobody. */
-const keyAside =
-  (log: Log, clock: Clock): GatewayParts['keyAside'] =>
-  (provider, { name, kind, untilMs }) => {
-    if (kind === 'upstream_rate_limited') return;
-    const retry_in_ms = Math.round(untilMs - clock.now());
-    log.warn({ provider, key: name, error_reason: kind.toUpperCase(), retry_in_ms }, 'key set aside');
-  };
-
-/** What a provider lists wins over what is built in. What it does not list stays as it was. */
-const listingNews = (known: Catalogue, log: Log, clock: Clock): NonNullable<GatewayParts['listings']> => ({
-  learn: (provider, models) => known.learn(provider, models, dayOf(clock.wallMs())),
-  failed: (provider, { kind }) =>
-    log.warn({ provider, error_reason: kind.toUpperCase() }, 'the list of models could not be read'),
+const gaugesOf = (reading: ProviderReading): ProviderGauges => ({
+  provider: reading.provider,
+  up: providerStatus(reading) !== HealthStatus.NOT_SERVING,
+  queued: reading.queued,
+  openBreakers: reading.targets.filter(({ breaker }) => breaker === 'open').length,
 });
 
 const address = ({ host, port }: { host: string; port: number }): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-function running(servers: Servers, path: Gateway, telemetry: Telemetry): Running {
+function running(servers: Servers, path: Pick<Serving, 'close'>, telemetry: Telemetry) {
   const stop = async (doors: Promise<void>) => {
     await doors;
     await path.close();

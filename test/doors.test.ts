@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CompleteRequestSchema, type Part, PartSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
+import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { checkEvents } from '../src/core/events.ts';
 import { Fold } from '../src/core/fold.ts';
@@ -21,7 +22,7 @@ const doors = {
 };
 
 beforeAll(async () => {
-  gateway = await startGateway({ env: { ALLOWED_MODELS: 'mock/echo' } });
+  gateway = await startGateway({ env: { ALLOWED_MODELS: 'mock/echo' }, file: 'retry: { base_ms: 1 }' });
   for (const [name, open] of Object.entries(doors)) clients.set(name, open());
 });
 
@@ -103,7 +104,7 @@ const refusals: Readonly<Record<string, { request: Request; code: number; reason
     request: { ...hello, idempotencyKey: 'k', fallbackModels: ['mock/echo'] },
     code: 12,
     reason: 'FIELD_NOT_SUPPORTED',
-    fields: ['fallback_models', 'idempotency_key'],
+    fields: ['idempotency_key'],
   },
   'a failing provider': {
     request: { ...hello, providerOptions: { mock: { fault: 'upstream_overloaded' } } },
@@ -151,6 +152,18 @@ describe.each(Object.keys(doors))('%s', (door) => {
       expect(error).toMatchObject({ code, errorInfo: { reason, domain: 'antiphon.v1' } });
       expect(error?.badRequest?.fieldViolations.map(({ field }) => field) ?? []).toEqual(fields);
       expect(error?.message).not.toBe('');
+    }
+  });
+
+  it('says of a failed call what was tried, and when to come back', async () => {
+    const request = { ...hello, providerOptions: { mock: { fault: 'upstream_overloaded' } } };
+    for (const method of ['unary', 'stream'] as const) {
+      const client = clientOf(door);
+      const { error } =
+        method === 'unary' ? await client.unary(complete, request) : await client.stream(streamComplete, request);
+      const tried = { provider: 'mock', model: 'echo', status: 14, errorReason: ErrorReason.UPSTREAM_OVERLOADED };
+      expect(error?.callFailure?.attempts).toMatchObject([tried, tried, tried, tried]);
+      expect(error?.retryInfo?.retryDelay).toBeDefined();
     }
   });
 

@@ -1,10 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
+import { mediaRoom } from '../src/backends/http/media-room.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { checkEvents } from '../src/core/events.ts';
 import { redactor } from '../src/core/redact.ts';
-import { callLayers, directoryOf, type GatewayParts, targetLayers } from '../src/gateway.ts';
+import { callLayers, type GatewayParts, targetLayers } from '../src/gateway.ts';
+import { directoryOf } from '../src/inventory.ts';
 import { KeyRing } from '../src/layers/keys/key-ring.ts';
+import { shadow } from '../src/layers/shadow.ts';
+import { Pressure } from '../src/resilience/pressure.ts';
+import { ProviderStates } from '../src/resilience/provider-states.ts';
 import { helloRequest } from './support/calls.ts';
 import { type DoorClient, grpcClient } from './support/doors.ts';
 import { fakeClock } from './support/fake-clock.ts';
@@ -14,43 +19,75 @@ import { chatBody, type Script, startUpstream, type Upstream } from './support/u
 const parts = (env: Record<string, string>): GatewayParts => {
   const config = loadConfig(env, () => Buffer.from(''));
   const nothing = () => undefined;
+  const clock = fakeClock();
   return {
     config,
     models: directoryOf(config),
-    clock: fakeClock(),
+    states: new ProviderStates(config, clock, nothing),
+    clock,
     redact: redactor([]),
     record: nothing,
     metrics: { started: nothing, ended: nothing },
+    tell: nothing,
     keyAside: nothing,
+    memoryShare: () => 0,
+    newId: () => 'id-1',
   };
+};
+
+const layersOfCalls = (env: Record<string, string>) => {
+  const all = parts(env);
+  const send = () => Promise.reject(new Error('not called'));
+  return callLayers(all, {
+    providerName: () => undefined,
+    pressure: new Pressure(all.config.shedding, all.clock, all.memoryShare),
+    select: () => ({ targets: [], reason: '', warnings: [] }),
+    shadows: shadow({ ...all, send }),
+  });
+};
+
+const layersOfTargets = () => {
+  const all = parts({});
+  const state = all.states.of('mock');
+  if (!state) throw new Error('the mock is not on');
+  const ring = new KeyRing([], all.clock);
+  return targetLayers(all, { name: 'mock', wantsBytes: () => true, ring }, state, mediaRoom(1));
 };
 
 const names = (layers: readonly { name: string }[]) => layers.map(({ name }) => name);
 
 describe('the order of the layers', () => {
   it('is that of the wiring page', () => {
-    expect(names(callLayers(parts({}), () => undefined))).toEqual([
+    expect(names(layersOfCalls({}))).toEqual([
       'observe', // outermost: refusals are counted too
+      'rules', // says what goes first
+      'shed', // before any work
       'deadline', // before anything that takes time
       'govern', // before any key is looked up
+      'shadow', // one shadow for a call
+      'escalate', // judges the answer of all targets
     ]);
-    const busy = { started: () => undefined, ended: () => undefined };
-    expect(
-      names(targetLayers(parts({}), { name: 'test', wantsBytes: () => true }, busy, new KeyRing([], fakeClock()))),
-    ).toEqual([
+    expect(names(layersOfTargets())).toEqual([
       'media', // outermost: no try fetches again
+      'retry', // above the breaker: each try is judged
+      'breaker', // above all that waits: what is refused holds nothing
       'keys', // above the record: each key that was tried has one
+      'concurrency', // above the record: waiting for a turn is no try
       'attempt', // one record for each time a provider is asked
       'timeouts', // innermost: no waiting of our own counts
     ]);
   });
 
   it('lets the mock play the others only after governance has judged them', () => {
-    expect(names(callLayers(parts({ USE_MOCK_LLM: 'true' }), () => undefined))).toEqual([
+    expect(names(layersOfCalls({ USE_MOCK_LLM: 'true' }))).toEqual([
       'observe',
+      'rules',
+      'shed',
       'deadline',
       'govern',
       'impersonate',
+      'shadow',
+      'escalate',
     ]);
   });
 });

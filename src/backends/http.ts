@@ -9,6 +9,7 @@ import type { Billing } from '../core/billing.ts';
 import { addWarnings, type Call } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Complete } from '../core/complete.ts';
+import { conforms } from '../core/conformity.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
 import { Fold } from '../core/fold.ts';
 import { quotesConversation } from '../core/quotes.ts';
@@ -20,7 +21,6 @@ import { schemaMismatch, usageEstimated } from '../core/warnings.ts';
 import type { WireRequest } from '../dialects/dialect.ts';
 import type { Provider } from '../providers/provider.ts';
 import { Answer } from './http/answer.ts';
-import { conforms } from './http/conformity.ts';
 import type { Connections } from './http/connections.ts';
 import { exchange, type HttpRequest } from './http/exchange.ts';
 

@@ -1,8 +1,9 @@
+import type { ListedModel } from '../core/listed-model.ts';
 import type { Target } from '../core/target.ts';
 import { type Amendments, amended } from './amended.ts';
 import { builtIn, builtInKinds } from './built-in.ts';
 import type { ModelFacts } from './facts.ts';
-import { fromListing, type ListedModel } from './listed.ts';
+import { fromListing } from './listed.ts';
 import { FREE } from './mock.ts';
 import type { ModelOverride } from './override.ts';
 import type { Price } from './rates.ts';

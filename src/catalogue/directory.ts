@@ -1,10 +1,12 @@
-import type { Model } from '#gen/antiphon/v1/model_pb.js';
+import type { Model, ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import { GatewayError } from '../core/errors.ts';
 import type { Target } from '../core/target.ts';
 import { type Catalogue, catalogueProviders, findModel } from './catalogue.ts';
+import type { ModelFacts } from './facts.ts';
 import { modelMessage } from './model-message.ts';
 import type { Price } from './rates.ts';
 import { type Retirement, retirementOf } from './retirement.ts';
+import { targetsByTier } from './tiers.ts';
 
 /** A provider as the directory knows it. */
 export interface DirectoryProvider {
@@ -20,6 +22,8 @@ export interface DirectoryOptions {
   readonly today: () => string;
   /** Those that are switched on, in the order of preference. */
   readonly providers: readonly DirectoryProvider[];
+  /** Those of them that go before all others, best first. */
+  readonly providerOrder?: readonly string[];
   /** "provider/id". */
   readonly defaultModel: string | undefined;
   /** The provider that takes ids which none is known to have. */
@@ -41,6 +45,12 @@ export interface Directory {
    * it is if its provider is named. Errors: `model_not_found`, `provider_not_configured`, `invalid_request`.
    */
   resolve(model: string): Resolution;
+  /** The models of a tier that may be called and are still served, in the order of the providers. */
+  ofTier(tier: ModelTier): readonly Target[];
+  /** Whether a provider of this name is switched on. */
+  has(provider: string): boolean;
+  /** What is known of a model. Undefined: nothing. */
+  find(target: Target): ModelFacts | undefined;
   /** Whether governance lets it be called. */
   allowed(target: Target): boolean;
   /** What it costs. Undefined: not known. */
@@ -51,20 +61,31 @@ export interface Directory {
   list(): readonly Model[];
 }
 
-export function directory(options: DirectoryOptions): Directory {
+export function directory(given: DirectoryOptions): Directory {
+  const options = { ...given, providers: inOrder(given.providers, given.providerOrder ?? []) };
   const { catalogue, today } = options;
   const byName = new Map(options.providers.map((provider) => [provider.name, provider]));
+  const list = lister(options);
   return {
     resolve(model) {
       if (model !== '') return resolveName(model, options, byName);
       if (options.defaultModel === undefined) throw noDefault();
       return { ...resolveName(options.defaultModel, options, byName), reason: 'the default model' };
     },
+    ofTier: targetsByTier(list),
+    has: (provider) => byName.has(provider),
+    find: catalogue.find,
     allowed: options.allowed,
     price: catalogue.price,
     retirement: (target) => retirementOf(catalogue.find(target), today()),
-    list: lister(options),
+    list,
   };
+}
+
+/** Those that are not in the order stay as they are, behind the others. */
+function inOrder(providers: readonly DirectoryProvider[], order: readonly string[]): readonly DirectoryProvider[] {
+  const first = order.flatMap((name) => providers.filter((provider) => provider.name === name));
+  return [...new Set([...first, ...providers])];
 }
 
 /** What is listed changes with the day and with what the catalogue learns, and is made anew only then. */

@@ -1,26 +1,9 @@
 import { ModelLifecycle } from '#gen/antiphon/v1/model_pb.js';
+import { nanoUsdOfNumber } from '../core/billing.ts';
+import type { ListedModel } from '../core/listed-model.ts';
 import type { Amendments } from './amended.ts';
 import type { ModelOverride } from './override.ts';
-import { nanoUsdOfNumber, type Price } from './rates.ts';
-
-/** A model as a provider's own listing tells of it. What it does not tell is undefined. */
-export interface ListedModel {
-  readonly id: string;
-  readonly contextWindowTokens?: number;
-  readonly maxInputTokens?: number;
-  readonly maxOutputTokens?: number;
-  /** YYYY-MM-DD. */
-  readonly retirementDate?: string;
-  /** US dollars for a million tokens. */
-  readonly price?: ListedPrice;
-}
-
-export interface ListedPrice {
-  readonly input: number;
-  readonly output: number;
-  readonly cachedInput?: number;
-  readonly cacheWrite?: number;
-}
+import type { Price } from './rates.ts';
 
 /** Where a listing was read, and on which day (YYYY-MM-DD). */
 export interface ListingSource {

@@ -1,3 +1,5 @@
+import { nanoUsdOf } from '../core/billing.ts';
+
 /** What a million tokens cost, in thousand-millionths of a US dollar. Undefined: there is no rate of its own. */
 export interface Rates {
   readonly input: bigint;
@@ -26,20 +28,6 @@ export interface Price extends Rates {
   /** The day on which it was read, as YYYY-MM-DD. Empty: not known. */
   readonly asOf: string;
 }
-
-const DIGITS = 9;
-
-/**
- * An amount of US dollars, written as decimal digits such as "0.075", in thousand-millionths. What has more than nine
- * digits after the point is cut off there.
- */
-export function nanoUsdOf(usd: string): bigint {
-  const [whole = '', fraction = ''] = usd.split('.');
-  return BigInt(whole + fraction.slice(0, DIGITS).padEnd(DIGITS, '0'));
-}
-
-/** The same for a number. It is rounded to nine digits, so that 0.1 + 0.2 is 0.3. */
-export const nanoUsdOfNumber = (usd: number): bigint => nanoUsdOf(usd.toFixed(DIGITS));
 
 type RateName = keyof Rates;
 

@@ -9,21 +9,24 @@ export interface Notes {
   readonly problems: Problem[];
 }
 
-const derivedPatterns = (places: readonly Place[], chosen: string | undefined, known: Catalogue): readonly string[] => {
+const derivedPatterns = (places: readonly Place[], named: readonly string[], known: Catalogue): readonly string[] => {
   const offered = places.flatMap((place) =>
     place.kind === MOCK ? [`${place.name}/*`] : offeredIds(place, known).map((id) => `${place.name}/${id}`),
   );
-  return [...new Set(chosen === undefined ? offered : [...offered, chosen])];
+  return [...new Set([...offered, ...named])];
 };
 
-/** Patterns for what may be called where nobody said: what is offered, and the default that was chosen. */
+/**
+ * Patterns for what may be called where nobody said: what is offered, and what was named, each as "provider/id", as the
+ * default or by the routing.
+ */
 export function allowedByDefault(
   places: readonly Place[],
-  chosen: string | undefined,
+  named: readonly string[],
   known: Catalogue,
   notes: Notes,
 ): readonly string[] {
-  const patterns = derivedPatterns(places, chosen, known);
+  const patterns = derivedPatterns(places, named, known);
   const none = places.filter(({ name }) => !patterns.some((pattern) => pattern.startsWith(`${name}/`)));
   if (patterns.length === 0)
     notes.problems.push({

@@ -1,15 +1,10 @@
-import {
-  defaultBreaker,
-  defaultConcurrency,
-  defaultProbes,
-  defaultRetry,
-  defaultShedding,
-} from '../resilience/settings.ts';
-import { noRouting } from '../routing/settings.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
-import type { Config, MediaConfig, MockConfig, ServerConfig, TimeoutConfig } from './config.ts';
+import type { Config, MediaConfig, MockConfig, ServerConfig } from './config.ts';
+import { fallbackOf } from './fallback.ts';
+import { resilienceOf } from './resilience.ts';
 import type { FileConfig } from './schema.ts';
 import type { Selection } from './selection.ts';
+import { timeoutsOf } from './timeouts.ts';
 
 const serverOf = ({ server }: FileConfig): ServerConfig => ({
   host: server.host,
@@ -28,18 +23,6 @@ const serverOf = ({ server }: FileConfig): ServerConfig => ({
   drainGraceMs: server.drain_grace_ms,
 });
 
-/** A stream may take this long unless more is asked for. */
-const STREAM_TOTAL_MS = 600_000;
-
-const timeoutsOf = ({ timeouts }: FileConfig): TimeoutConfig => ({
-  connectMs: timeouts.connect_ms,
-  firstTokenMs: timeouts.first_token_ms ?? timeouts.total_ms,
-  idleMs: timeouts.idle_ms,
-  totalMs: timeouts.total_ms,
-  streamTotalMs: timeouts.stream_total_ms ?? Math.max(STREAM_TOTAL_MS, timeouts.total_ms),
-  stallMs: timeouts.stall_ms,
-});
-
 const mediaOf = ({ media }: FileConfig): MediaConfig => ({
   fetch: media.fetch,
   maxBytes: media.max_bytes,
@@ -55,23 +38,17 @@ const mockOf = ({ mock }: FileConfig): MockConfig => ({
   errorRate: mock.error_rate,
 });
 
-type Said = Pick<Config, 'secrets' | 'notices'>;
+type Said = Pick<Config, 'files' | 'secrets' | 'notices'>;
 
 /** Puts together what was read and what was settled. */
 export const assemble = (config: FileConfig, selection: Selection, said: Said): Config => ({
   ...selection,
   ...said,
   server: serverOf(config),
-  timeouts: timeoutsOf(config),
-  enabled: true,
-  routing: noRouting,
-  retry: defaultRetry,
-  breaker: defaultBreaker,
-  concurrency: defaultConcurrency,
-  shedding: defaultShedding,
-  probes: defaultProbes,
-  fallback: { answers: new Map(), always: undefined },
-  files: [],
+  ...resilienceOf(config),
+  enabled: config.enabled,
+  timeouts: timeoutsOf(config.timeouts),
+  fallback: fallbackOf(config),
   media: mediaOf(config),
   catalogue: catalogueOverrides(config.catalogue),
   mock: mockOf(config),

@@ -1,6 +1,7 @@
 import { ModelAbility, ModelLifecycle, ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import type { ModelOverride } from '../catalogue/override.ts';
-import { nanoUsdOfNumber as amount, type Price, type Rates, type RateTier } from '../catalogue/rates.ts';
+import type { Price, Rates, RateTier } from '../catalogue/rates.ts';
+import { nanoUsdOfNumber as amount } from '../core/billing.ts';
 import type { CatalogueEntry, ModelEntry, PriceEntry } from './schema-catalogue.ts';
 
 /** What the configuration says of the catalogue. */
@@ -19,7 +20,13 @@ const abilities = {
   json_schema: ModelAbility.JSON_SCHEMA,
   reasoning: ModelAbility.REASONING,
 };
-const tiers = { economy: ModelTier.ECONOMY, standard: ModelTier.STANDARD, premium: ModelTier.PREMIUM };
+const tiers = {
+  fast: ModelTier.FAST,
+  balanced: ModelTier.BALANCED,
+  premium: ModelTier.PREMIUM,
+  economy: ModelTier.FAST,
+  standard: ModelTier.BALANCED,
+};
 const lifecycles = {
   active: ModelLifecycle.ACTIVE,
   deprecated: ModelLifecycle.DEPRECATED,

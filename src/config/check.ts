@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { issueProblems } from './issues.ts';
+import { issueProblems, issuesOfForm } from './issues.ts';
 import type { Problem } from './problem.ts';
 import { type FileConfig, fileSchema } from './schema.ts';
 import { type Branch, type Path, valueAt, withoutKeys, withValue } from './tree.ts';
@@ -58,7 +58,7 @@ function told(problems: readonly Problem[]): readonly Problem[] {
  * Checks values against the schema and finds every problem. Values that came from variables are text; `isText` tells
  * which, and they are read as numbers and booleans where the schema wants those.
  *
- * It ends for any values and any schema that takes an empty file: each step reads one text, or leaves something out.
+ * It ends for any values and any schema that takes an empty file: each step reads a text, or leaves something out.
  */
 export const check = (tree: Branch, isText: (path: Path) => boolean): Checked => checkAgainst(fileSchema, tree, isText);
 
@@ -74,14 +74,15 @@ export function checkAgainst<Config>(
     const result = schema.safeParse(rest);
     if (result.success) return { config: result.data, problems: told(problems) };
     if (Object.keys(rest).length === 0) throw result.error;
-    const { issues } = result.error;
-    for (const issue of issues) {
+    const wrong: z.core.$ZodIssue[] = [];
+    for (const issue of result.error.issues.flatMap(issuesOfForm)) {
       const wanted = issue.code === 'invalid_type' && isText(issue.path) ? issue.expected : '';
       const meant = meaning(valueAt(rest, issue.path), wanted);
-      if (meant === undefined) problems.push(...issueProblems(issue, valueAt(tree, issue.path) === undefined));
-      // Beyond that nothing of the file can be relied on, and leaving out one thing after the other takes long.
-      if (problems.length > MOST_TOLD) rest = {};
-      else rest = meant === undefined ? without(rest, issue) : withValue(rest, issue.path, meant);
+      if (meant !== undefined) rest = withValue(rest, issue.path, meant);
+      else wrong.push(issue);
     }
+    problems.push(...wrong.flatMap((issue) => issueProblems(issue, valueAt(tree, issue.path) === undefined)));
+    // Beyond that nothing of the file can be relied on, and leaving out one thing after the other takes long.
+    rest = problems.length > MOST_TOLD ? {} : wrong.reduce(without, rest);
   }
 }

@@ -1,10 +1,10 @@
 import type { Problem } from './problem.ts';
-import { ONLY_REFERENCE, type Substituted, substitute, type Variables } from './substitute.ts';
+import type { ReferredFiles } from './referred-files.ts';
+import { ONLY_REFERENCE, type Source, type Substituted, substitute, type Variables } from './substitute.ts';
 import { type Branch, isBranch, type Path, pathText } from './tree.ts';
 
-/** A variable that the file referred to. */
-export interface Reference {
-  readonly variable: string;
+/** What the file referred to, and where. */
+export interface Reference extends Source {
   readonly path: Path;
 }
 
@@ -43,31 +43,36 @@ function literalSecret(text: string, path: Path): Problem | undefined {
     return {
       path: pathText(path),
       problem: 'is written into the file',
-      fix: `Put the key into a variable and write \${VAR} here, or \${VAR:-} if it may be missing.`,
+      fix: `Put the key into a variable or a file, and write \${VAR} or \${file:/path} here.`,
     };
   if (isCredentialHeader(path) && (!text.includes('${') || FILLED_DEFAULT.test(text)))
     return {
       path: pathText(path),
       problem: 'is a credential written into the file',
-      fix: `Put it into a variable and write \${VAR} here.`,
+      fix: `Put it into a variable or a file, and write \${VAR} or \${file:/path} here.`,
     };
   return undefined;
 }
 
 /**
- * Puts the environment's values in for the references in the values of the file; keys are left alone. It works on
- * parsed values, so that nothing in a variable can add a key or a line. A value with a problem is left out, and so is
- * one that is empty.
+ * Puts in what the values of the file refer to, which is in the environment or in other files; keys are left alone. It
+ * works on parsed values, so that nothing that is put in can add a key or a line. A value with a problem is left out, and
+ * so is one that is empty.
  */
-export function expand(file: Branch, variables: Variables, isSet: (path: Path) => boolean): Expanded {
+export function expand(
+  file: Branch,
+  variables: Variables,
+  isSet: (path: Path) => boolean,
+  files: ReferredFiles,
+): Expanded {
   const referred = new Set<string>();
   const references: Reference[] = [];
   const problems: Problem[] = [];
 
   const expandText = (text: string, path: Path): string | undefined => {
     const literal = literalSecret(text, path);
-    const result = substitute(text, variables);
-    for (const variable of result.used) references.push({ variable, path });
+    const result = substitute(text, variables, files);
+    for (const source of result.used) references.push({ ...source, path });
     const wrong = literal ? [literal] : substitutionProblems(result, path);
     problems.push(...wrong);
     if (result.referred) referred.add(pathText(path));
@@ -108,9 +113,12 @@ function unset(variable: string, path: Path): Problem {
   };
 }
 
-function substitutionProblems({ missing, malformed }: Substituted, path: Path): Problem[] {
-  const problems = missing.map((variable) => unset(variable, path));
+function substitutionProblems({ missing, unusable, malformed }: Substituted, path: Path): Problem[] {
+  const problems = [
+    ...missing.map((variable) => unset(variable, path)),
+    ...unusable.map(({ problem, fix }) => ({ path: pathText(path), problem, fix })),
+  ];
   if (!malformed) return problems;
-  const fix = `Write \${VAR} or \${VAR:-default}; write $$ for a dollar sign.`;
+  const fix = `Write \${VAR}, \${VAR:-default} or \${file:/path}; write $$ for a dollar sign.`;
   return [...problems, { path: pathText(path), problem: 'has a "${" that begins no reference', fix }];
 }

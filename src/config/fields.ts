@@ -51,6 +51,13 @@ export const providerNameRule: TextRule = {
   fix: 'Use up to 63 characters of a-z, 0-9, "_" and "-", beginning with a letter or digit.',
 };
 
+/** The name of something that only the configuration knows, and that logs may show. `what`: as "a route". */
+export const nameRule = (what: string): TextRule => ({
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+  problem: `is not a possible name of ${what}`,
+  fix: 'Use up to 63 letters, digits, ".", "_" and "-", beginning with a letter or digit.',
+});
+
 export const modelRule: TextRule = {
   pattern: /^[!-)+-~]{1,256}$/,
   problem: 'is not a model id',

@@ -2,9 +2,14 @@ import { z } from 'zod';
 import type { Problem } from './problem.ts';
 import { fileSchema } from './schema.ts';
 import { suggestion } from './similar.ts';
-import { isBranch, type Path, pathText } from './tree.ts';
+import { type Branch, isBranch, type Path, pathText } from './tree.ts';
 
 type Issue = z.core.$ZodIssue;
+
+/** What a value may be that can be several things, by what the schema calls it. */
+const forms: Readonly<Record<string, string>> = { string: 'text', array: 'a list', object: 'a mapping' };
+
+const either = new Intl.ListFormat('en-GB', { type: 'disjunction' });
 
 const wrongType: Readonly<Record<string, { problem: string; fix: string }>> = {
   string: { problem: 'is not text', fix: 'Write text; put a number, or true and false, into quotes.' },
@@ -24,15 +29,27 @@ function fileJsonSchema(): unknown {
   return jsonSchema;
 }
 
+/** What may be one of several things is described by all that is said of each: they are text, a list and a mapping. */
+const together = (node: Branch): Branch =>
+  Array.isArray(node.anyOf) ? Object.assign({}, ...node.anyOf.map((form) => (isBranch(form) ? form : {}))) : node;
+
 /** The part of the JSON Schema that describes what is at a path: what may be there, as plain data. */
 function described(path: Path): Record<string, unknown> {
-  const found = path.reduce<unknown>((node, key) => {
-    if (!isBranch(node)) return undefined;
+  const found = path.reduce<unknown>((whole, key) => {
+    const node = isBranch(whole) ? together(whole) : {};
     if (typeof key === 'number') return node.items;
     const properties = isBranch(node.properties) ? node.properties : {};
     return Object.hasOwn(properties, key) ? properties[String(key)] : node.additionalProperties;
   }, fileJsonSchema());
-  return isBranch(found) ? found : {};
+  return isBranch(found) ? together(found) : {};
+}
+
+/** What is wrong with a value that may be one of several things, by the one that it is. It is none: the issue itself. */
+export function issuesOfForm(issue: Issue): readonly Issue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const isOther = ({ code, path }: Issue) => code === 'invalid_type' && path.length === 0;
+  const form = issue.errors.find((issues) => !issues.some(isOther));
+  return form?.flatMap((inner) => issuesOfForm({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 const grouped = (value: unknown) => Number(value).toLocaleString('en-US');
@@ -46,6 +63,8 @@ function range(path: Path): string {
 function outOfBounds(origin: string, path: Path, large: boolean): { problem: string; fix: string } {
   if (origin === 'number' || origin === 'int')
     return { problem: `is too ${large ? 'large' : 'small'}`, fix: range(path) };
+  if (origin === 'string' && large)
+    return { problem: 'is too long', fix: `Write at most ${grouped(described(path).maxLength)} characters.` };
   if (large) return { problem: 'has too many entries', fix: `Write at most ${grouped(described(path).maxItems)}.` };
   return { problem: 'is empty', fix: 'Write something there, or remove it.' };
 }
@@ -60,8 +79,16 @@ function invalidType(expected: string, path: Path) {
   return wrongType[expected] ?? notValid;
 }
 
+function noForm(errors: readonly (readonly Issue[])[]) {
+  const expected = errors.flatMap(([issue]) => (issue?.code === 'invalid_type' ? (forms[issue.expected] ?? []) : []));
+  const possible = either.format(expected);
+  return { problem: `is not ${possible}`, fix: `Write ${possible}.` };
+}
+
 function explain(issue: Issue): { problem: string; fix: string } {
   switch (issue.code) {
+    case 'invalid_union':
+      return noForm(issue.errors);
     case 'invalid_type':
       return invalidType(issue.expected, issue.path);
     case 'too_big':

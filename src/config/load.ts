@@ -2,19 +2,21 @@ import { redactor } from '../core/redact.ts';
 import { assemble } from './assemble.ts';
 import { check } from './check.ts';
 import type { Config } from './config.ts';
+import { conflicts } from './conflicts.ts';
 import { expand } from './expand.ts';
+import type { ReadFile } from './file-text.ts';
 import { COMPATIBLE } from './kinds.ts';
 import { generalNotices } from './notices.ts';
 import { overlay } from './overlay.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { resolveProviders } from './providers.ts';
-import type { FileConfig } from './schema.ts';
+import { referredFiles } from './referred-files.ts';
 import { secretsOf } from './secrets.ts';
 import { select } from './selection.ts';
 import { sourcesOf } from './sources.ts';
 import { setVariables, type Variables } from './substitute.ts';
 import { isBranch, pathText, valueAt } from './tree.ts';
-import { type ParsedFile, type ReadFile, readYaml } from './yaml-file.ts';
+import { type ParsedFile, readYaml } from './yaml-file.ts';
 
 const EMPTY_FILE: ParsedFile = { content: undefined, problems: [] };
 
@@ -26,29 +28,12 @@ function readFileOf(variables: Variables, readFile: ReadFile): ParsedFile {
   return { content: undefined, problems: [{ path: 'the file', problem: 'is not a mapping', fix }] };
 }
 
-/** Settings that are possible alone and not together. */
-function conflicts({ server, limits, media }: FileConfig): Problem[] {
-  const ports = ['grpc_port', 'http_port', 'metrics_port'] as const;
-  const taken = ports.filter((port, i) => ports.slice(0, i).some((other) => server[port] === server[other]));
-  const problems = taken
-    .filter((port) => server[port] !== 0)
-    .map((port) => ({ path: `server.${port}`, problem: 'is the port of another door', fix: 'Choose another, or 0.' }));
-  return [
-    ...problems,
-    ...notMore('limits', 'max_event_bytes', 'max_response_bytes', limits),
-    ...notMore('media', 'max_bytes', 'max_held_bytes', media),
-  ];
-}
-
-/** A problem if one setting of a part is more than another. */
-function notMore<Name extends string>(part: string, one: Name, other: Name, settings: Record<Name, number>): Problem[] {
-  if (settings[one] <= settings[other]) return [];
-  return [{ path: `${part}.${one}`, problem: `is more than ${other}`, fix: 'Lower it, or raise the other.' }];
-}
-
 /** What depends on a part that is broken cannot be judged, and would only be noise. */
 const isBroken = (problems: readonly Problem[], ...parts: readonly string[]) =>
   problems.some(({ path }) => !path.includes('.') || parts.some((part) => path.startsWith(`${part}.`)));
+
+/** The parts of the file that say where calls may go. */
+const CHOICE_DEPENDS_ON = ['providers', 'models', 'mock', 'catalogue', 'routing', 'fallback'];
 
 const impliedProvider = (variables: Variables) =>
   variables.has('LLM_BASE_URL') && !variables.has('LLM_PROVIDER') ? COMPATIBLE : undefined;
@@ -60,10 +45,15 @@ const impliedProvider = (variables: Variables) =>
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>, readFile: ReadFile): Config {
   const variables = setVariables(env);
-  const file = readFileOf(variables, readFile);
+  const files = new Set<string>();
+  const read: ReadFile = (path, ...bounds) => {
+    files.add(path);
+    return readFile(path, ...bounds);
+  };
+  const file = readFileOf(variables, read);
   const overlaid = overlay(isBranch(file.content) ? file.content : {}, variables);
   const { origins } = overlaid;
-  const expanded = expand(overlaid.tree, variables, (path) => origins.has(pathText(path)));
+  const expanded = expand(overlaid.tree, variables, (path) => origins.has(pathText(path)), referredFiles(read));
   const checked = check(expanded.tree, (path) => origins.has(pathText(path)) || expanded.referred.has(pathText(path)));
   const { config } = checked;
   const inFile = Object.keys(valueAt(file.content, ['providers']) ?? {});
@@ -72,14 +62,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
 
   const problems = firstOfEachPlace(file.problems, expanded.problems, checked.problems, providers.problems);
   const selected = select({ config, providers, impliedProvider: impliedProvider(variables) });
-  const together = isBroken(problems, 'server', 'limits', 'media') ? [] : conflicts(config);
-  const chosen = isBroken(problems, 'providers', 'models', 'mock') ? [] : selected.problems;
+  const together = conflicts(config).filter(({ path }) => !isBroken(problems, path.split('.')[0] ?? ''));
+  const chosen = isBroken(problems, ...CHOICE_DEPENDS_ON) ? [] : selected.problems;
   problems.push(...together, ...chosen, ...overlaid.problems);
 
   const secrets = secretsOf(expanded.tree, expanded.references, variables);
   if (problems.length > 0) throw new ConfigError(presentable(problems, origins, secrets));
   const notices = [...generalNotices(variables, config, providers), ...selected.notices];
-  return assemble(config, selected.selection, { secrets, notices });
+  return assemble(config, selected.selection, { files: [...files], secrets, notices });
 }
 
 /** What is left out because of a problem may look wrong to the steps that follow; only the first step is right. */

@@ -40,8 +40,6 @@ function misspelt(variables: Variables): string[] {
 
 function ineffective(variables: Variables, config: FileConfig): string[] {
   const notices: string[] = [];
-  if (variables.has('LLM_MAX_RETRIES'))
-    notices.push('LLM_MAX_RETRIES is set and not used: retries come with a later version.');
   const isAboutNobody = !variables.has('LLM_BASE_URL') && config.models.default_provider === undefined;
   if (variables.has('LLM_API_KEY') && isAboutNobody)
     notices.push('LLM_API_KEY is set and not used: set LLM_PROVIDER or LLM_BASE_URL to say whose key it is.');

@@ -14,7 +14,6 @@ export interface Overlaid {
 }
 
 const MAX_SECONDS = 24 * 60 * 60;
-const MAX_RETRIES = 10;
 
 function secondsProblem(text: string, variable: string): Problem | undefined {
   const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
@@ -24,11 +23,6 @@ function secondsProblem(text: string, variable: string): Problem | undefined {
     problem: 'is not a number of seconds',
     fix: 'Write seconds, more than 0 and at most 86,400 (a day), such as 60 or 2.5.',
   };
-}
-
-function retriesProblem(text: string): Problem | undefined {
-  if (/^\d{1,2}$/.test(text) && Number(text) <= MAX_RETRIES) return undefined;
-  return { path: 'LLM_MAX_RETRIES', problem: 'is not a number of retries', fix: 'Write a whole number from 0 to 10.' };
 }
 
 const items = (text: string) => text.split(',').flatMap((item) => item.trim() || []);
@@ -50,9 +44,7 @@ function fixedPlacements(variables: Variables, problems: Problem[]): Placement[]
 
 /** Lays the environment over the file: what is set there wins. */
 export function overlay(file: Branch, variables: Variables): Overlaid {
-  const retries = variables.get('LLM_MAX_RETRIES');
-  const retriesWrong = retries === undefined ? undefined : retriesProblem(retries);
-  const problems: Problem[] = retriesWrong ? [retriesWrong] : [];
+  const problems: Problem[] = [];
   const placements = [...fixedPlacements(variables, problems), ...providerPlacements(file, variables)];
   const tree = placements.reduce((all, { path, value }) => withValue(all, path, value), file);
   const origins = new Map(

@@ -1,5 +1,6 @@
 import type { ProviderKind } from '../providers/provider.ts';
 import { providerKinds } from '../providers/registry.ts';
+import { FALLBACK_PROVIDER } from '../routing/goals.ts';
 import { providerAddress } from './addresses.ts';
 import type { ProviderConfig } from './config.ts';
 import { COMPATIBLE, kindNames, MOCK } from './kinds.ts';
@@ -29,6 +30,8 @@ const kindOf = (name: string, { kind }: ProviderEntry): string =>
   kind ?? (kindNames.includes(name) ? name : COMPATIBLE);
 
 function checkKind(name: string, kind: string, report: Report): void {
+  if (name === FALLBACK_PROVIDER)
+    report([], 'is a name that is taken', 'Choose another: "fallback/<name>" are the answers that need no model.');
   if (kindNames.includes(name) && name !== kind)
     report('kind', `does not suit the name "${name}"`, 'Choose another name, or leave kind out.');
   else if (kind === MOCK && name !== MOCK) report('kind', 'is mock', 'There is one mock, and its name is "mock".');
@@ -81,7 +84,7 @@ export function provider(name: string, entry: ProviderEntry, sources: Sources, r
     headers: headersOf(entry, report),
     models: entry.models,
     maxConnections: entry.max_connections,
-    maxConcurrency: undefined,
+    maxConcurrency: entry.max_concurrency,
     ...specialOf(entry),
   };
 }

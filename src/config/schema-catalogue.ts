@@ -78,7 +78,10 @@ const modelSchema = z
       .max(16)
       .meta({ description: 'All that it can do.' })
       .optional(),
-    tier: z.enum(['economy', 'standard', 'premium']).meta({ description: 'The tier it belongs to.' }).optional(),
+    tier: z
+      .enum(['fast', 'balanced', 'premium', 'economy', 'standard'])
+      .meta({ description: 'The tier it belongs to. economy and standard are former names of fast and balanced.' })
+      .optional(),
     lifecycle: z
       .enum(['active', 'deprecated', 'retired'])
       .meta({ description: 'Where it is in its life. active also takes a built-in retirement date away.' })

@@ -15,6 +15,7 @@ import {
   whole,
 } from './fields.ts';
 import { kindNames } from './kinds.ts';
+import { maxConcurrency } from './schema-resilience.ts';
 import { ONLY_REFERENCE } from './substitute.ts';
 
 /** A key is never in the file itself. */
@@ -107,6 +108,9 @@ export const providerSchema = z
       'Let base_url be plain http to another machine. Keys and prompts can then be read on the way.',
     ).default(false),
     max_connections: whole(1, 65_535, 'The most connections to it at once. Further calls wait for one.').default(1024),
+    max_concurrency: maxConcurrency(
+      'The most calls at once with it. Further calls wait for their turn. Unset: concurrency.max.',
+    ).optional(),
     ...specialSettings,
   })
   .meta({ title: 'Provider' });

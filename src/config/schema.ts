@@ -17,7 +17,11 @@ import {
   whole,
 } from './fields.ts';
 import { catalogueSchema } from './schema-catalogue.ts';
+import { fallbackSchema } from './schema-fallback.ts';
 import { providersSchema } from './schema-providers.ts';
+import { breakerSchema, concurrencySchema, probesSchema, retrySchema, sheddingSchema } from './schema-resilience.ts';
+import { routingSchema } from './schema-routing.ts';
+import { timeoutsSchema } from './schema-timeouts.ts';
 
 const MIB = 1024 * 1024;
 
@@ -75,22 +79,16 @@ const modelsSchema = z
       text(providerNameRule),
       'The provider that takes ids which nothing else is known to have. Unset: the first that is on.',
     ).optional(),
+    provider_order: z
+      .array(text(providerNameRule))
+      .max(1000)
+      .meta({
+        description:
+          'Which provider goes first where several have a model. Unset: default_provider. Required where several have one that a request may name by its id alone.',
+      })
+      .default([]),
   })
   .meta({ title: 'Models', description: 'Which models may be called, and which one is meant by none.' });
-
-const timeoutsSchema = z
-  .strictObject({
-    connect_ms: durationMs(1, 'Until a request is on a connection to the provider.').default(10_000),
-    first_token_ms: durationMs(
-      1,
-      'From there to the first piece of content of a stream. Unset: as total_ms.',
-    ).optional(),
-    idle_ms: durationMs(1, 'Between two pieces of content of a stream.').default(60_000),
-    total_ms: durationMs(1, 'A whole try that does not stream.').default(60_000),
-    stream_total_ms: durationMs(1, 'A whole try that streams. Unset: 600,000, or total_ms if that is more.').optional(),
-    stall_ms: durationMs(1, 'How long a caller may leave a full buffer unread.').default(30_000),
-  })
-  .meta({ title: 'Timeouts', description: 'How long things may take, in milliseconds.' });
 
 const limitsSchema = z
   .strictObject({
@@ -145,10 +143,18 @@ const telemetrySchema = z
 /** The configuration file. The one source of its rules, its defaults and its JSON Schema. */
 export const fileSchema = z
   .strictObject({
+    enabled: flag('false: every call gets the fallback answer, and no provider is asked anything.').default(true),
     server: serverSchema.prefault({}),
     providers: providersSchema.default({}),
     models: modelsSchema.prefault({}),
+    routing: routingSchema.prefault({}),
     timeouts: timeoutsSchema.prefault({}),
+    retry: retrySchema.prefault({}),
+    breaker: breakerSchema.prefault({}),
+    concurrency: concurrencySchema.prefault({}),
+    shedding: sheddingSchema.prefault({}),
+    probes: probesSchema.prefault({}),
+    fallback: fallbackSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),
     catalogue: catalogueSchema.prefault({}),

@@ -12,13 +12,13 @@ function keysIn(entry: unknown): unknown[] {
   return [valueAt(entry, ['api_key']), ...(Array.isArray(list) ? list.map((item) => valueAt(item, ['key'])) : [])];
 }
 
-/** Every value that must not leave: keys, what headers were made with, and what variables so named hold. */
+/** Every value that must not leave: keys, what headers were made with, and what variables and files so named hold. */
 export function secretsOf(tree: unknown, references: readonly Reference[], variables: Variables): readonly string[] {
   const providers = valueAt(tree, ['providers']);
   const keys = Object.keys(providers ?? {}).flatMap((name) => keysIn(valueAt(providers, [name])));
   const referred = references
-    .filter(({ variable, path }) => SECRET_NAME.test(variable) || SECRET_PLACES.some((place) => path.includes(place)))
-    .map(({ variable }) => variable);
-  const values = [...keys, ...[...allKeyVariables, ...referred].map((name) => variables.get(name))];
+    .filter(({ name, path }) => SECRET_NAME.test(name) || SECRET_PLACES.some((place) => path.includes(place)))
+    .map(({ value }) => value);
+  const values = [...keys, ...allKeyVariables.map((name) => variables.get(name)), ...referred];
   return [...new Set(values.filter((value) => typeof value === 'string'))];
 }

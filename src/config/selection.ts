@@ -1,20 +1,32 @@
-import { type Catalogue, catalogue, catalogueProviders } from '../catalogue/catalogue.ts';
+import { catalogue, catalogueProviders } from '../catalogue/catalogue.ts';
 import { modelPatterns } from '../core/patterns.ts';
+import { FALLBACK_PROVIDER } from '../routing/goals.ts';
+import { noRouting } from '../routing/settings.ts';
 import { allowedByDefault, type Notes } from './allowed.ts';
+import { ambiguities } from './ambiguity.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, ProviderConfig } from './config.ts';
+import { chosenDefault, defaultNotices, standIn } from './default-model.ts';
+import { answerNames } from './fallback.ts';
 import { kindNames, MOCK } from './kinds.ts';
-import { type Found, findDefault, lifeNotice, offeredIds, type Place } from './models.ts';
+import { isKnownProvider, type Place } from './models.ts';
 import type { Problem } from './problem.ts';
 import { type Providers, switchOf } from './providers.ts';
+import { targetName } from './routes.ts';
+import { findTargets, notAllowed, routingOf } from './routing.ts';
+import { ruleNotices } from './routing-notices.ts';
+import type { TargetLookup } from './routing-targets.ts';
 import type { FileConfig } from './schema.ts';
 import { suggestion } from './similar.ts';
+import { pathText } from './tree.ts';
 
-/** What is on, and which models may be called. */
-export type Selection = Pick<
-  Config,
-  'providers' | 'defaultProvider' | 'defaultModel' | 'allowedModels' | 'mockEverything'
->;
+/** Which models may be called, and where calls go. */
+type Chosen = Pick<Config, 'defaultModel' | 'allowedModels' | 'routing'>;
+
+const NOTHING_CHOSEN: Chosen = { defaultModel: undefined, allowedModels: [], routing: noRouting };
+
+/** What is on, and what may be called there. */
+export type Selection = Chosen & Pick<Config, 'providers' | 'defaultProvider' | 'mockEverything'>;
 
 export interface Selected {
   readonly selection: Selection;
@@ -74,47 +86,20 @@ function chooseProvider(
   return name;
 }
 
-/**
- * The default model where none was chosen: the default provider's own, or the first one that is allowed by name. If the
- * default provider was chosen, only its own will do: nothing goes where nobody sent it.
- */
-function standIn(
-  places: readonly Place[],
-  allowed: readonly string[],
-  known: Catalogue,
-  { config, providers, impliedProvider }: SelectionInput,
-) {
-  const [first] = places;
-  const id = first && offeredIds(first, known)[0];
-  if (first && id !== undefined && modelPatterns(allowed)({ provider: first.name, model: id }))
-    return `${first.name}/${id}`;
-  const isChosen = (config.models.default_provider ?? impliedProvider) !== undefined;
-  return allowed
-    .filter((pattern) => !pattern.includes('*'))
-    .map((pattern) => findDefault(pattern, places, providers.off, known))
-    .flatMap((found) => ('model' in found ? [found.model] : []))
-    .find((model) => !isChosen || model.startsWith(`${first?.name}/`));
-}
-
-function explicitDefault(found: Found | undefined, allowed: readonly string[] | undefined, notes: Notes) {
-  if (!found) return undefined;
-  const report = (problem: string, fix: string) => notes.problems.push({ path: 'models.default', problem, fix });
-  if ('problem' in found) {
-    report(found.problem, found.fix);
-    return undefined;
-  }
-  const slash = found.model.indexOf('/');
-  const target = { provider: found.model.slice(0, slash), model: found.model.slice(slash + 1) };
-  if (allowed && !modelPatterns(allowed)(target))
-    report('is not among the allowed models', 'Add it to ALLOWED_MODELS, or choose one of those.');
-  return found.model;
-}
-
-function defaultNotices(model: string | undefined, isChosen: boolean, known: Catalogue): string[] {
-  if (model === undefined) return ['There is no default model, so every call must name one: set LLM_DEFAULT_MODEL.'];
-  const life = lifeNotice(model, known);
-  const taken = isChosen ? [] : [`LLM_DEFAULT_MODEL is not set, so a call that names no model goes to ${model}.`];
-  return life === undefined ? taken : [...taken, life];
+/** The order of the file. A default provider that was chosen goes first, unless the order has a place for it. */
+function providerOrderOf(places: readonly Place[], { config, providers }: SelectionInput, notes: Notes) {
+  const { default_provider, provider_order } = config.models;
+  const names = places.map(({ name }) => name);
+  provider_order.forEach((name, i) => {
+    const report = (problem: string, fix: string) =>
+      notes.problems.push({ path: pathText(['models', 'provider_order', i]), problem, fix });
+    if (!names.includes(name) && !isKnownProvider(name, providers.off))
+      report('is not the name of a provider', suggestion(name, [...names, ...kindNames], 'Remove it.'));
+    else if (provider_order.indexOf(name) < i) report('is there twice', 'Remove one.');
+  });
+  const first = default_provider === undefined ? [] : [default_provider];
+  const order = provider_order.includes(first[0] ?? '') ? provider_order : [...first, ...provider_order];
+  return order.filter((name) => names.includes(name));
 }
 
 /** With the mock in their place, the catalogue's providers can be named without being configured. */
@@ -123,8 +108,30 @@ const stoodInFor = (on: readonly Place[]): readonly Place[] =>
     .filter((kind) => kind !== MOCK && kindNames.includes(kind) && !on.some(({ name }) => name === kind))
     .map((kind) => ({ name: kind, kind, models: [] }));
 
-/** Settles which providers are on, which one is the default, and which models may be called. */
-export function select(input: SelectionInput): Selected {
+/** Settles which models may be called, which one is the default, and where calls go. */
+function chooseModels(lookup: TargetLookup, { config, impliedProvider }: SelectionInput, notes: Notes): Chosen {
+  const { models } = config;
+  const chosen = chosenDefault(config, lookup, notes);
+  const targets = findTargets(config, lookup);
+  const routed = targets.found.map(({ target }) => target).filter(({ provider }) => provider !== FALLBACK_PROVIDER);
+  const named = [...(chosen === undefined ? [] : [chosen]), ...routed.map(targetName)];
+  const allowedModels = models.allowed ?? allowedByDefault(lookup.places, named, lookup.known, notes);
+  const allowed = modelPatterns(allowedModels);
+  const { routing, problems } = routingOf({ config, lookup, targets, allowed });
+  notes.problems.push(...targets.problems, ...notAllowed(targets, allowed), ...problems);
+
+  const isProviderChosen = (models.default_provider ?? impliedProvider) !== undefined;
+  const defaultModel = chosen ?? standIn(allowedModels, lookup, isProviderChosen);
+  notes.notices.push(...defaultNotices(defaultModel, chosen !== undefined, lookup, routing.rules));
+  notes.notices.push(...ruleNotices(routing.rules));
+  if (!lookup.mockEverything) {
+    const names = [...allowedModels, ...(defaultModel === undefined ? [] : [defaultModel])];
+    notes.problems.push(...ambiguities({ lookup, allowed, names, routeNames: new Set(routing.routes.keys()) }));
+  }
+  return { allowedModels, defaultModel, routing };
+}
+
+function choose(input: SelectionInput): Selected {
   const { config, providers } = input;
   const notes: Notes = { notices: [], problems: [] };
   const on = switchedOn(input, notes);
@@ -132,17 +139,27 @@ export function select(input: SelectionInput): Selected {
   const named = mockEverything ? [...on, ...stoodInFor(on)] : on;
   const defaultProvider = chooseProvider(named, input, notes);
   const selection = { providers: on, defaultProvider, mockEverything };
-  if (notes.problems.length > 0)
-    return { ...notes, selection: { ...selection, defaultModel: undefined, allowedModels: [] } };
+  if (notes.problems.length > 0) return { ...notes, selection: { ...selection, ...NOTHING_CHOSEN } };
 
-  const { overrides } = catalogueOverrides(config.catalogue);
-  const known = catalogue({ providers: named, overrides });
-  const places = named.toSorted((a, b) => Number(b.name === defaultProvider) - Number(a.name === defaultProvider));
-  const { default: name, allowed } = config.models;
-  const found = name === undefined ? undefined : findDefault(name, places, providers.off, known);
-  const chosen = explicitDefault(found, allowed, notes);
-  const allowedModels = allowed ?? allowedByDefault(places, chosen, known, notes);
-  const defaultModel = chosen ?? standIn(places, allowedModels, known, input);
-  notes.notices.push(...defaultNotices(defaultModel, chosen !== undefined, known));
-  return { ...notes, selection: { ...selection, defaultModel, allowedModels } };
+  const lookup: TargetLookup = {
+    places: named.toSorted((a, b) => Number(b.name === defaultProvider) - Number(a.name === defaultProvider)),
+    off: providers.off,
+    known: catalogue({ providers: named, overrides: catalogueOverrides(config.catalogue).overrides }),
+    providerOrder: providerOrderOf(named, input, notes),
+    answers: answerNames(config),
+    mockEverything,
+  };
+  return { ...notes, selection: { ...selection, ...chooseModels(lookup, input, notes) } };
+}
+
+/**
+ * Settles which providers are on, which one is the default, which models may be called, and where calls go. With all
+ * models switched off nothing of that can be wrong.
+ */
+export function select(input: SelectionInput): Selected {
+  const selected = choose(input);
+  if (input.config.enabled) return selected;
+  const notices = ['The language models are switched off (enabled is false): every call gets the fallback answer.'];
+  const { selection, problems } = selected;
+  return { notices, problems: [], selection: problems.length > 0 ? { ...selection, ...NOTHING_CHOSEN } : selection };
 }

@@ -21,6 +21,7 @@ const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
 export function similar(name: string, known: readonly string[]): string | undefined {
   const written = plain(name);
   const near = known
+    .filter((candidate) => Math.abs(plain(candidate).length - written.length) <= FURTHEST)
     .map((candidate) => ({ candidate, apart: distance(written, plain(candidate)) }))
     .filter(({ candidate, apart }) => apart <= FURTHEST && apart < plain(candidate).length / 2);
   near.sort((a, b) => a.apart - b.apart);

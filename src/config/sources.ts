@@ -3,7 +3,7 @@ import { type Path, pathText } from './tree.ts';
 
 /** Where the values of the configuration came from. */
 export interface Sources {
-  /** The variable that a value came from. Undefined: it stands in the file, or is not there. */
+  /** The variable that a value came from. Undefined: it stands in a file, or is not there. */
   variableOf(path: Path): string | undefined;
   /** Whether the file has a reference there, even to nothing. */
   isReference(path: Path): boolean;
@@ -22,7 +22,8 @@ export interface Known {
 }
 
 export function sourcesOf({ origins, references, referred, inFile }: Known): Sources {
-  const variables = new Map(references.map(({ path, variable }) => [pathText(path), variable]));
+  const ofVariables = references.filter(({ kind }) => kind === 'variable');
+  const variables = new Map(ofVariables.map(({ path, name }) => [pathText(path), name]));
   return {
     variableOf: (path) => origins.get(pathText(path)) ?? variables.get(pathText(path)),
     isReference: (path) => referred.has(pathText(path)),

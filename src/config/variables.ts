@@ -19,10 +19,14 @@ const placed = (name: string, path: string, reading: Reading = 'text'): PlacedVa
 
 /** Later ones win where two stand for the same place. */
 export const placedVariables: readonly PlacedVariable[] = [
+  placed('LLM_ENABLED', 'enabled'),
   placed('LLM_PROVIDER', 'models.default_provider'),
+  placed('LLM_PROVIDER_ORDER', 'models.provider_order', 'list'),
   placed('LLM_DEFAULT_MODEL', 'models.default'),
   placed('ALLOWED_MODELS', 'models.allowed', 'list'),
   placed('LLM_REQUEST_TIMEOUT', 'timeouts.total_ms', 'seconds'),
+  placed('LLM_MAX_RETRIES', 'retry.max_retries'),
+  placed('LLM_FALLBACK_TEXT', 'fallback.answers.default'),
   placed('USE_MOCK_LLM', 'mock.use'),
   placed('ANTIPHON_MOCK_SEED', 'mock.seed'),
   placed('ANTIPHON_MOCK_LATENCY_MS', 'mock.latency_ms'),
@@ -43,7 +47,6 @@ export const variableNames: readonly string[] = [
   'ANTIPHON_CONFIG',
   'LLM_BASE_URL',
   'LLM_API_KEY',
-  'LLM_MAX_RETRIES',
   ...variablesOfKinds.flatMap(({ keys, baseUrl, folderId }) => [...keys, baseUrl, folderId ?? []].flat()),
   ...placedVariables.map(({ name }) => name),
 ];

@@ -1,17 +1,15 @@
 import { LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { fileText, type NoText, type ReadFile } from './file-text.ts';
 import type { Problem } from './problem.ts';
 
-/** The largest file that is read, in bytes. */
-export const MAX_FILE_BYTES = 1024 * 1024;
+/** The largest file that is read. */
+const LARGEST = { bytes: 1024 * 1024, words: '1 MiB' };
 
 /** How often aliases may repeat what an anchor names, all in all: against files that unfold without end. */
 const MAX_ALIASES = 50;
 
 /** After a first mistake in the syntax, most that follow are only its consequences. */
 const MAX_SYNTAX_PROBLEMS = 5;
-
-/** Reads a file: at most one byte more than `maxBytes`. Errors: those of node:fs. */
-export type ReadFile = (path: string, maxBytes: number) => Uint8Array;
 
 export interface ParsedFile {
   /** Undefined: the file is empty, or cannot be read. */
@@ -23,12 +21,6 @@ const failed = (path: string, problem: string, fix: string): ParsedFile => ({
   content: undefined,
   problems: [{ path, problem, fix }],
 });
-
-const unreadable: Readonly<Record<string, string>> = {
-  ENOENT: 'names a file that does not exist',
-  EACCES: 'names a file that this process may not read',
-  EISDIR: 'names a directory',
-};
 
 /** What the parser's error codes mean. Its own messages quote the file, which may hold a secret. */
 const mistakes: Readonly<Record<string, string>> = {
@@ -70,26 +62,15 @@ function parse(text: string): ParsedFile {
   }
 }
 
-function readText(path: string, readFile: ReadFile): string | ParsedFile {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFile(path, MAX_FILE_BYTES);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const problem = unreadable[code] ?? 'names a file that cannot be read';
-    return failed('ANTIPHON_CONFIG', problem, 'Name a YAML file that this process may read, or unset it.');
-  }
-  if (bytes.length > MAX_FILE_BYTES)
-    return failed('ANTIPHON_CONFIG', 'names a file larger than 1 MiB', 'Name the right file.');
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return failed('ANTIPHON_CONFIG', 'names a file that is not UTF-8 text', 'Save it as UTF-8.');
-  }
-}
+const fixes: Readonly<Record<NoText['why'], string>> = {
+  missing: 'Name a YAML file that this process may read, or unset it.',
+  unreadable: 'Name a YAML file that this process may read, or unset it.',
+  'too large': 'Name the right file.',
+  'not UTF-8': 'Save it as UTF-8.',
+};
 
 /** Reads a YAML 1.2 file of at most 1 MiB into plain values. */
 export function readYaml(path: string, readFile: ReadFile): ParsedFile {
-  const text = readText(path, readFile);
-  return typeof text === 'string' ? parse(text) : text;
+  const text = fileText(path, readFile, LARGEST);
+  return typeof text === 'string' ? parse(text) : failed('ANTIPHON_CONFIG', text.problem, fixes[text.why]);
 }

@@ -10,6 +10,21 @@ export interface Billing {
   readonly serviceTier?: string;
 }
 
+/** Digits after the point of a dollar, in thousand-millionths. */
+const DIGITS = 9;
+
+/**
+ * An amount of US dollars, written as decimal digits such as "0.075", in thousand-millionths. What has more than nine
+ * digits after the point is cut off there.
+ */
+export function nanoUsdOf(usd: string): bigint {
+  const [whole = '', fraction = ''] = usd.split('.');
+  return BigInt(whole + fraction.slice(0, DIGITS).padEnd(DIGITS, '0'));
+}
+
+/** The same for a number. It is rounded to nine digits, so that 0.1 + 0.2 is 0.3. */
+export const nanoUsdOfNumber = (usd: number): bigint => nanoUsdOf(usd.toFixed(DIGITS));
+
 /** An amount of US dollars, as a JSON number, in thousand-millionths. Undefined: it is none. */
 export const nanoUsd = (usd: unknown): bigint | undefined =>
-  typeof usd === 'number' && usd >= 0 && usd < 1_000_000 ? BigInt(Math.round(usd * 1_000_000_000)) : undefined;
+  typeof usd === 'number' && usd >= 0 && usd < 1_000_000 ? nanoUsdOfNumber(usd) : undefined;

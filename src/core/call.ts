@@ -31,6 +31,10 @@ export interface Trail {
   /** The target last tried, or chosen to be. */
   target: Target | undefined;
   selectionReason: string;
+  /** The name of the operator's rule that the call goes by. Undefined: none matched. */
+  rule: string | undefined;
+  /** How often the call went on to another target. */
+  fallbacks: number;
   readonly attempts: Attempt[];
   readonly warnings: Warning[];
   /** Time spent waiting for providers, and for servers of files, in milliseconds. */
@@ -48,6 +52,8 @@ export interface Trail {
 export const newTrail = (): Trail => ({
   target: undefined,
   selectionReason: '',
+  rule: undefined,
+  fallbacks: 0,
   attempts: [],
   warnings: [],
   upstreamMs: 0,

@@ -1,3 +1,4 @@
+import type { CallFailure } from '#gen/antiphon/v1/completion_pb.js';
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import type { Target } from './target.ts';
 
@@ -110,10 +111,14 @@ export interface ErrorFacts {
   readonly target?: Target;
   /** How long to wait before another try, if known. */
   readonly retryAfterMs?: number;
+  /** Whether another try makes sense, by the provider's own word. */
+  readonly shouldRetry?: boolean;
   readonly upstreamStatus?: number;
   /** The provider's own code for the failure, as an identifier of at most 64 characters. */
   readonly upstreamCode?: string;
   readonly upstreamRequestId?: string;
+  /** What was tried, and what that will have cost. */
+  readonly failure?: CallFailure;
 }
 
 /**

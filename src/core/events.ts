@@ -3,10 +3,13 @@ import {
   type ProviderState,
   ReasoningDeltaSchema,
   RefusalDeltaSchema,
+  RestartSchema,
   type StreamCompleteResponse,
   TextDeltaSchema,
   ToolCallDeltaSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
+import type { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
+import type { Target } from './target.ts';
 
 /** What a stream says, in the contract's own words. */
 export type StreamEvent = Extract<StreamCompleteResponse['event'], { case: string }>;
@@ -46,6 +49,12 @@ export const toolCallDelta = (
 ): Delta => ({
   case: 'toolCallDelta',
   value: create(ToolCallDeltaSchema, { index, argumentsDelta, ...first, ...(providerState ? { providerState } : {}) }),
+});
+
+/** Voids what came before. `reason` is unspecified where no error did it. */
+export const restart = ({ provider, model }: Target, reason: ErrorReason): Delta => ({
+  case: 'restart',
+  value: create(RestartSchema, { provider, model, reason }),
 });
 
 /**

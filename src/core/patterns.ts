@@ -21,8 +21,11 @@ function glob(pattern: string): Matches {
   };
 }
 
-/** Makes a test of whole texts from patterns. */
-function anyOf(patterns: readonly string[]): Matches {
+/**
+ * Makes a test of whole texts from patterns, in which "*" stands for any text, also none, and all else for itself, in
+ * the same case. No patterns match nothing.
+ */
+export function textPatterns(patterns: readonly string[]): Matches {
   const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')));
   const globs = patterns.filter((pattern) => pattern.includes('*')).map(glob);
   return (text) => exact.has(text) || globs.some((match) => match(text));
@@ -37,7 +40,7 @@ function anyOf(patterns: readonly string[]): Matches {
  * and an id with "/" needs its provider before it. No patterns match nothing.
  */
 export function modelPatterns(patterns: readonly string[]): ModelMatcher {
-  const named = anyOf(patterns.filter((pattern) => pattern.includes('/')));
-  const bare = anyOf(patterns.filter((pattern) => !pattern.includes('/')));
+  const named = textPatterns(patterns.filter((pattern) => pattern.includes('/')));
+  const bare = textPatterns(patterns.filter((pattern) => !pattern.includes('/')));
   return ({ provider, model }) => named(`${provider}/${model}`) || bare(model);
 }

@@ -25,7 +25,10 @@ export interface Route {
   readonly sticky: boolean;
 }
 
-/** Sends a share of the calls to another target first. */
+/**
+ * Sends a share of the calls to another target first. As with a route, calls that name a model are in it only if the
+ * rule is about models.
+ */
 export interface Canary {
   readonly to: Target;
   /** From 0 to 1. A session is in it, or is not, as a whole. */

@@ -17,6 +17,26 @@ const SHORTEST_SECRET = 6;
 
 export type Redact = (text: string) => string;
 
+/** So many are masked at once; the oldest are forgotten beyond that. */
+const MOST_SECRETS = 1_000;
+
+/** Masks what it was told of so far: keys change while what was said of the old ones is still on its way. */
+export class LearningRedactor {
+  #secrets: readonly string[] = [];
+  #redact: Redact = redactor([]);
+
+  constructor(secrets: readonly string[]) {
+    this.learn(secrets);
+  }
+
+  learn(secrets: readonly string[]): void {
+    this.#secrets = [...new Set([...secrets, ...this.#secrets])].slice(0, MOST_SECRETS);
+    this.#redact = redactor(this.#secrets);
+  }
+
+  readonly redact: Redact = (text) => this.#redact(text);
+}
+
 /** Makes a function that masks the given values and anything that looks like a key. */
 export function redactor(secrets: readonly string[]): Redact {
   const known = [...new Set(secrets)].filter((secret) => secret.length >= SHORTEST_SECRET);

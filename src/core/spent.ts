@@ -43,20 +43,25 @@ export function withSpent(cost: Cost, spent: Cost | undefined): Cost {
   return create(CostSchema, { ...cost, totalNanoUsd: cost.totalNanoUsd + spent.totalNanoUsd, otherAttemptsNanoUsd });
 }
 
-/** A trail of its own for one of several tries that run at once. What was tried is kept in the one list. */
+/** A trail of its own for one of several tries that run at once, so that none takes another's records for its own. */
 export const forkTrail = (trail: Trail): Trail => ({
   ...newTrail(),
-  attempts: trail.attempts,
   target: trail.target,
   selectionReason: trail.selectionReason,
 });
 
-/** Takes over what the try has found out whose answer counts. */
+/** Takes over what a try has found out whose answer counts. */
 export function joinTrail(trail: Trail, winner: Trail): void {
   trail.target = winner.target;
   trail.upstreamMs += winner.upstreamMs;
   trail.queuedMs += winner.queuedMs;
   trail.firstTokenAtMs ??= winner.firstTokenAtMs;
   addWarnings(trail, winner.warnings);
-  addSpent(trail, winner.partialUsage, winner.partialCost);
+  joinTries(trail, winner);
+}
+
+/** Takes over only which tries there were and what they used: of one whose answer does not count. */
+export function joinTries(trail: Trail, other: Trail): void {
+  trail.attempts.push(...other.attempts);
+  addSpent(trail, other.partialUsage, other.partialCost);
 }

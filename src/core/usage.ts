@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { CompleteRequest, Part, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import type { CompleteRequest, Media, Part, Usage } from '#gen/antiphon/v1/completion_pb.js';
 import { UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
 
 /**
@@ -11,7 +11,11 @@ const CHARACTERS_PER_TOKEN = 4;
 /** What a picture, sound or file counts for in an estimate. */
 const MEDIA_CHARACTERS = 4 * 1000;
 
-function partCharacters({ part }: Part): number {
+type MediaCharacters = (media: Media) => number;
+
+const typicalMedia: MediaCharacters = () => MEDIA_CHARACTERS;
+
+function partCharacters({ part }: Part, mediaCharacters: MediaCharacters): number {
   switch (part.case) {
     case 'text':
     case 'refusal':
@@ -21,25 +25,27 @@ function partCharacters({ part }: Part): number {
     case 'toolCall':
       return part.value.name.length + part.value.arguments.length;
     case 'toolResult':
-      return contentCharacters(part.value.content);
+      return contentCharacters(part.value.content, mediaCharacters);
     case undefined:
       return 0;
     default:
-      return MEDIA_CHARACTERS;
+      return mediaCharacters(part.value);
   }
 }
 
-const contentCharacters = (parts: readonly Part[]): number =>
-  parts.reduce((sum, part) => sum + partCharacters(part), 0);
+const contentCharacters = (parts: readonly Part[], mediaCharacters = typicalMedia): number =>
+  parts.reduce((sum, part) => sum + partCharacters(part, mediaCharacters), 0);
+
+/** How long a request is. Pictures, sounds and files count as typical ones, unless they are measured. */
+export const requestCharacters = ({ messages, tools }: CompleteRequest, mediaCharacters = typicalMedia): number =>
+  messages.reduce((sum, { content }) => sum + contentCharacters(content, mediaCharacters), 0) +
+  tools.reduce((sum, tool) => sum + tool.name.length + tool.description.length + tool.parameters.length, 0);
 
 const tokens = (characters: number): bigint => BigInt(Math.ceil(characters / CHARACTERS_PER_TOKEN));
 
 /** Usage guessed from the length of the text, for when the provider gave none. Marked as `estimated`. */
 export function estimateUsage(request: CompleteRequest, output: readonly Part[]): Usage {
-  const input =
-    request.messages.reduce((sum, message) => sum + contentCharacters(message.content), 0) +
-    request.tools.reduce((sum, tool) => sum + tool.name.length + tool.description.length + tool.parameters.length, 0);
-  const inputTokens = tokens(input);
+  const inputTokens = tokens(requestCharacters(request));
   const outputTokens = tokens(contentCharacters(output));
   const totalTokens = inputTokens + outputTokens;
   return create(UsageSchema, { inputTokens, outputTokens, totalTokens, estimated: true });

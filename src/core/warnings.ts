@@ -32,3 +32,10 @@ export const retirement = (message: string): Warning => warning(WarningCode.MODE
 
 export const mocked = (): Warning =>
   warning(WarningCode.MOCKED, '', 'No model was called: the mock provider made this answer.');
+
+export const fallbackAnswer = (): Warning =>
+  warning(
+    WarningCode.FALLBACK_ANSWER,
+    '',
+    'No model answered: this is the answer that the server is configured with for that case.',
+  );

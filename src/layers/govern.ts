@@ -1,47 +1,63 @@
 import type { Retirement } from '../catalogue/retirement.ts';
-import { addWarnings } from '../core/call.ts';
+import { addWarnings, type Call } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
-import { GatewayError } from '../core/errors.ts';
+import { toGatewayError } from '../core/errors.ts';
+import type { Policy } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
 import { retirement as retirementWarning } from '../core/warnings.ts';
+import type { Select, Selection } from '../routing/selection.ts';
 
 export interface Governance {
-  /** Where a model of this name may be found, best first. Errors: `model_not_found` and its kin. */
-  resolve(model: string): { targets: readonly Target[]; reason: string };
+  /** Where a call may go. Errors: `model_not_found`, `model_not_allowed` and their kin. */
+  readonly select: Select;
   allowed(target: Target): boolean;
   /** Undefined: its end is not near, or not known. */
   retirement(target: Target): Retirement | undefined;
 }
 
 /**
- * Turns the model's name into the targets the caller may use, and warns of a model that is or soon will be gone. It
- * stands before anything that looks up a key or costs money, so that a refused model touches neither.
+ * Turns what the request and the rules say into the targets that the call may use, and warns of a model that is or soon
+ * will be gone. It stands before anything that looks up a key or costs money, so that a refused model touches neither.
  */
 export const govern =
-  ({ resolve, allowed, retirement }: Governance): Layer =>
+  ({ select, allowed, retirement }: Governance): Layer =>
   (next) =>
   async (call) => {
-    const { targets, reason } = resolve(call.request.model);
-    call.trail.target = targets[0];
-    const permitted = targets.filter(allowed);
-    const [first] = permitted;
-    if (!first) throw refusal(call.request.model, targets[0]);
+    const { targets, reason, warnings } = selectionFor(call, select);
+    const [first] = targets;
+    const end = first && retirement(first);
     call.trail.target = first;
     call.trail.selectionReason = reason;
-    const end = retirement(first);
+    addWarnings(call.trail, warnings);
     if (end) addWarnings(call.trail, [retirementWarning(retirementText(first, end))]);
-    return next({ ...call, targets: permitted });
+    return next({ ...call, targets, policy: permittedPolicy(call.policy, allowed) });
   };
+
+/** Of a call that is refused, the record shows the target that it would have gone to. */
+function selectionFor(call: Call, select: Select): Selection {
+  try {
+    return select(call);
+  } catch (thrown) {
+    call.trail.target = toGatewayError(thrown).facts.target;
+    throw thrown;
+  }
+}
+
+/** The policy without those targets that calls could be sent to later and that are not allowed. */
+function permittedPolicy(policy: Policy, allowed: (target: Target) => boolean): Policy {
+  const { escalation, shadowing } = policy;
+  const to = escalation?.to.filter(allowed) ?? [];
+  const isShadowed = shadowing !== undefined && allowed(shadowing.to);
+  if (to.length === (escalation?.to.length ?? 0) && isShadowed === (shadowing !== undefined)) return policy;
+  return {
+    ...policy,
+    escalation: escalation && to.length > 0 ? { ...escalation, to } : undefined,
+    shadowing: isShadowed ? shadowing : undefined,
+  };
+}
 
 function retirementText({ provider, model }: Target, { isOver, date, successor }: Retirement): string {
   const name = `${provider}/${model}`;
   const end = date === '' ? 'is no longer served' : `${isOver ? 'is' : 'will be'} no longer served from ${date} on`;
   return `The model ${name} ${end}. Choose ${successor ? `${provider}/${successor}` : 'a newer one'}.`;
 }
-
-const refusal = (model: string, target: Target | undefined) =>
-  new GatewayError(
-    'model_not_allowed',
-    `The model ${JSON.stringify(model)} is not allowed here. List those that are with ListModels and allowed_only, or add it to ALLOWED_MODELS.`,
-    target ? { target } : {},
-  );

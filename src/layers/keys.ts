@@ -1,6 +1,6 @@
 import type { ApiKey, Call } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
-import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import { toGatewayError } from '../core/errors.ts';
 import { type KeyAside, type KeyRefusal, type KeyRing, refusalOf } from './keys/key-ring.ts';
 
 /**
@@ -25,36 +25,25 @@ export const keys =
           return response;
         } catch (thrown) {
           const error = toGatewayError(thrown);
-          const other = key && nextKey(call, ring, key, error, tried, onAside);
-          if (!key || !other) throw error;
-          leave(call, key, error);
+          const refusal = refusalOf(error);
+          if (!key || !refusal) throw error;
+          const aside = ring.refused(key, refusal, error.facts.retryAfterMs);
+          if (aside) onAside(aside);
+          tried.add(key);
+          const other = mayGoOn(call) ? ring.another(tried) : undefined;
+          if (!other) throw error;
+          leave(call, `${because[refusal]} ${key.name}`);
           key = other;
         }
       }
     };
   };
 
-/** The key that may do better after this one has failed so; undefined: none. */
-function nextKey(
-  { sink, signal }: Call,
-  ring: KeyRing,
-  key: ApiKey,
-  error: GatewayError,
-  tried: Set<ApiKey>,
-  onAside: (aside: KeyAside) => void,
-): ApiKey | undefined {
-  const refusal = refusalOf(error);
-  if (!refusal) return undefined;
-  const aside = ring.refused(key, refusal, error.facts.retryAfterMs);
-  if (aside) onAside(aside);
-  tried.add(key);
-  return signal.aborted || sink?.committed ? undefined : ring.another(tried);
-}
+const mayGoOn = ({ sink, signal }: Call): boolean => !signal.aborted && !sink?.committed;
 
-function leave({ trail }: Call, { name }: ApiKey, error: GatewayError): void {
+function leave({ trail }: Call, because: string): void {
   const last = trail.attempts.at(-1);
-  const refusal = refusalOf(error);
-  if (last && refusal) last.leftBecause = `${because[refusal]} ${name}`;
+  if (last) last.leftBecause = because;
 }
 
 /** Before the name of the key. */

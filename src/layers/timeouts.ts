@@ -4,17 +4,9 @@ import type { Clock, Timer } from '../core/clock.ts';
 import type { Layer } from '../core/complete.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Sink } from '../core/events.ts';
+import type { TryLimits } from '../core/policy.ts';
 
-export interface Timeouts {
-  readonly connectMs: number;
-  readonly firstTokenMs: number;
-  readonly idleMs: number;
-  readonly totalMs: number;
-  readonly streamTotalMs: number;
-  readonly stallMs: number;
-}
-
-type Phase = 'connect' | 'first token' | 'idle' | 'stall' | 'answer';
+type Phase = 'connect' | 'first token' | 'idle' | 'stall' | 'answer' | 'share';
 
 /**
  * One timer for all phases, and for the answer as a whole. Setting a later time, as every token does, costs an
@@ -22,18 +14,22 @@ type Phase = 'connect' | 'first token' | 'idle' | 'stall' | 'answer';
  */
 class Alarm {
   readonly #clock: Clock;
-  readonly #endMs: number;
+  readonly #totalEndMs: number;
   readonly #ring: (phase: Phase) => void;
   #phase: Phase = 'answer';
   #dueMs: number;
+  /** No phase lasts longer. */
+  #endMs: number;
   #armedMs = 0;
   #timer: Timer | undefined;
   #over = false;
 
-  constructor(clock: Clock, totalMs: number, ring: (phase: Phase) => void) {
+  /** `byMs`: when the answer must be whole, or a stream must have begun, by the clock. */
+  constructor(clock: Clock, totalMs: number, ring: (phase: Phase) => void, byMs = Number.POSITIVE_INFINITY) {
     this.#clock = clock;
     this.#ring = ring;
-    this.#endMs = clock.now() + totalMs;
+    this.#totalEndMs = clock.now() + totalMs;
+    this.#endMs = Math.min(this.#totalEndMs, byMs);
     this.#dueMs = this.#endMs;
   }
 
@@ -42,9 +38,15 @@ class Alarm {
     if (this.#over) return;
     const dueMs = this.#clock.now() + delayMs;
     const isFirst = dueMs < this.#endMs;
-    this.#phase = isFirst ? phase : 'answer';
+    this.#phase = isFirst ? phase : this.#endPhase;
     this.#dueMs = isFirst ? dueMs : this.#endMs;
     if (!this.#timer || this.#dueMs < this.#armedMs) this.#arm();
+  }
+
+  /** Begins a phase of an answer that has begun: from then on, only the bound for the whole answer counts. */
+  goOn(phase: Phase, delayMs: number): void {
+    this.#endMs = this.#totalEndMs;
+    this.set(phase, delayMs);
   }
 
   /** Stops for good: a sink may still say that there is room when the call is over. */
@@ -53,10 +55,14 @@ class Alarm {
     this.#timer?.cancel();
   }
 
+  get #endPhase(): Phase {
+    return this.#endMs < this.#totalEndMs ? 'share' : 'answer';
+  }
+
   #arm(): void {
     this.#timer?.cancel();
     this.#armedMs = this.#dueMs;
-    this.#timer = this.#clock.after(this.#dueMs - this.#clock.now(), () => this.#fire());
+    this.#timer = this.#clock.after(Math.max(this.#dueMs - this.#clock.now(), 0), () => this.#fire());
   }
 
   #fire(): void {
@@ -72,6 +78,11 @@ function timeout(phase: Phase): GatewayError {
       'slow_consumer',
       'The stream was not read for too long. Read it as it comes, or do not stream.',
     );
+  if (phase === 'share')
+    return new GatewayError(
+      'upstream_timeout',
+      'The provider did not answer in its part of the time: the rest is kept for other models. Allow more time.',
+    );
   const what = {
     connect: 'did not accept the connection',
     'first token': 'did not begin to answer',
@@ -85,17 +96,17 @@ function timeout(phase: Phase): GatewayError {
 }
 
 /** Passes everything on, and tells the alarm what the stream does. */
-function watched(sink: Sink, alarm: Alarm, { idleMs, stallMs }: Timeouts): Sink {
+function watched(sink: Sink, alarm: Alarm, { idleMs, stallMs }: TryLimits): Sink {
   return {
     emit(delta) {
       const room = sink.emit(delta);
-      if (room) alarm.set('idle', idleMs);
-      else alarm.set('stall', stallMs);
+      if (room) alarm.goOn('idle', idleMs);
+      else alarm.goOn('stall', stallMs);
       return room;
     },
     async ready() {
       await sink.ready();
-      alarm.set('idle', idleMs);
+      alarm.goOn('idle', idleMs);
     },
     get committed() {
       return sink.committed;
@@ -107,14 +118,18 @@ function watched(sink: Sink, alarm: Alarm, { idleMs, stallMs }: Timeouts): Sink 
  * Ends a try that takes too long: to connect, to the first token, between tokens, or altogether. It stands right
  * above the backend, so that waiting in a queue is not counted against the provider. The timers are the gateway's
  * own: undici's fire up to a second late.
+ *
+ * What the policy of a call says of its limits goes before `configured`. Where other models are left, a try also ends
+ * at `call.answerByMs`, unless its stream has begun by then.
  */
 export const timeouts =
-  (limits: Timeouts, clock: Clock): Layer =>
+  (configured: TryLimits, clock: Clock): Layer =>
   (next) =>
   async (call) => {
+    const limits = limitsOf(configured, call.policy.limits);
     const abort = linkedAbort(call.signal);
     const totalMs = call.sink ? limits.streamTotalMs : limits.totalMs;
-    const alarm = new Alarm(clock, totalMs, (phase) => abort.abort(timeout(phase)));
+    const alarm = new Alarm(clock, totalMs, (phase) => abort.abort(timeout(phase)), call.answerByMs);
     alarm.set('connect', limits.connectMs);
     try {
       return await next({ ...call, signal: abort.signal, ...guards(call, alarm, limits) });
@@ -124,7 +139,13 @@ export const timeouts =
     }
   };
 
-function guards({ sink }: Call, alarm: Alarm, limits: Timeouts): Pick<Call, 'sink' | 'onConnected'> {
+/** Most calls have no limits of their own, and get no object of their own. */
+function limitsOf(configured: TryLimits, own: Partial<TryLimits>): TryLimits {
+  for (const _ in own) return { ...configured, ...own };
+  return configured;
+}
+
+function guards({ sink }: Call, alarm: Alarm, limits: TryLimits): Pick<Call, 'sink' | 'onConnected'> {
   if (!sink) return { sink, onConnected: () => alarm.set('answer', Number.POSITIVE_INFINITY) };
   return {
     sink: watched(sink, alarm, limits),

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
+import type { ListedModel } from '../core/listed-model.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 
 /** What a provider may be told of a call besides the request. */
@@ -10,23 +11,6 @@ export interface CallIds {
   /** Empty: none was given. */
   readonly sessionId: string;
   readonly sourceAgent: string;
-}
-
-/** A model as a provider's own listing tells of it. What it does not tell is undefined. */
-export interface ListedModel {
-  readonly id: string;
-  readonly contextWindowTokens?: number;
-  readonly maxInputTokens?: number;
-  readonly maxOutputTokens?: number;
-  /** YYYY-MM-DD. */
-  readonly retirementDate?: string;
-  /** US dollars for a million tokens. */
-  readonly price?: {
-    readonly input: number;
-    readonly output: number;
-    readonly cachedInput?: number;
-    readonly cacheWrite?: number;
-  };
 }
 
 /** How a provider lists its models. */

@@ -1,8 +1,9 @@
+import { asArray, asObject, asString } from '../core/json.ts';
+import type { ListedModel } from '../core/listed-model.ts';
 import { openaiChat } from '../dialects/openai-chat.ts';
 import type { ModelNames } from '../dialects/yandex-foundation/model-names.ts';
 import { yandexFoundation } from '../dialects/yandex-foundation.ts';
-import { asArray, asObject, asString } from '../wire/json.ts';
-import type { ListedModel, Listing, Provider, ProviderKind, ProviderSettings } from './provider.ts';
+import type { Listing, Provider, ProviderKind, ProviderSettings } from './provider.ts';
 import { chatQuirks } from './yandex-ai-studio/chat-quirks.ts';
 import { modelNames } from './yandex-ai-studio/model-names.ts';
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
-import { type HealthState, ServingStatus } from './health.ts';
+import type { HealthState } from './health.ts';
 
 /** What is drained: a door and its connections. */
 export interface Drainable {
@@ -35,7 +35,7 @@ const SETTLE_MS = 1_000;
  * remains with UNAVAILABLE, which clients retry elsewhere; closes. Resolves when every connection has ended.
  */
 export async function drain({ doors, calls, health, clock, delayMs, graceMs }: DrainPlan): Promise<void> {
-  health.setAll(ServingStatus.NOT_SERVING);
+  health.leave();
   if (delayMs > 0) await sleep(clock, delayMs);
   const closed = Promise.all(doors.map((door) => door.stop()));
   health.close();

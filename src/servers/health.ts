@@ -14,12 +14,16 @@ import { type PlainContext, type PlainService, plainService, stopping } from './
 export const ServingStatus = HealthCheckResponse_ServingStatus;
 export type ServingStatus = HealthCheckResponse_ServingStatus;
 
+/** Source: https://github.com/grpc/proposal/blob/master/A90-health-service-list-method.md (2026-11-21). */
+const MAX_LISTED = 100;
+
 const answer = (status: ServingStatus): HealthCheckResponse => create(HealthCheckResponseSchema, { status });
 
 /** The state of each service, for everyone who asks: `grpc.health.v1` on both doors, and `/readyz`. */
 export class HealthState {
   readonly #statuses: Map<string, ServingStatus>;
   readonly #watchers = new Set<() => void>();
+  #leaving = false;
   #closed = false;
 
   /** "" stands for the gateway as a whole. All begin as NOT_SERVING. */
@@ -32,14 +36,26 @@ export class HealthState {
     return this.#statuses.get(service) ?? ServingStatus.SERVICE_UNKNOWN;
   }
 
+  /** A service that is not there yet is added. */
   set(service: string, status: ServingStatus): void {
+    if (this.#leaving || this.#statuses.get(service) === status) return;
     this.#statuses.set(service, status);
     this.#wakeAll();
   }
 
   setAll(status: ServingStatus): void {
-    for (const service of this.#statuses.keys()) this.#statuses.set(service, status);
-    this.#wakeAll();
+    for (const service of this.#statuses.keys()) this.set(service, status);
+  }
+
+  /** From now on there is no such service. */
+  remove(service: string): void {
+    if (!this.#leaving && this.#statuses.delete(service)) this.#wakeAll();
+  }
+
+  /** All are NOT_SERVING from now on, whatever is set: the gateway stops. */
+  leave(): void {
+    this.setAll(ServingStatus.NOT_SERVING);
+    this.#leaving = true;
   }
 
   /** Ends every watch with UNAVAILABLE: an open one would keep its connection, and so the process, alive. */
@@ -54,7 +70,10 @@ export class HealthState {
     return answer(status);
   }
 
+  /** Errors: RESOURCE_EXHAUSTED if there are more than 100 services. */
   list(): HealthListResponse {
+    if (this.#statuses.size > MAX_LISTED)
+      throw new ConnectError('There are more than 100 services. Check one by its name.', Code.ResourceExhausted);
     const statuses = Object.fromEntries([...this.#statuses].map(([service, status]) => [service, answer(status)]));
     return create(HealthListResponseSchema, { statuses });
   }

@@ -1,5 +1,5 @@
 import { type HealthState, ServingStatus } from './health.ts';
-import { answerJson, type HttpHandler } from './http-message.ts';
+import { answerJson, type HttpHandler, type HttpRequest, type HttpResponse } from './http-message.ts';
 
 /** `/healthz`: the process is alive. `/readyz`: it takes calls. Neither depends on anything outside the process. */
 export function probeHandler(health: HealthState): HttpHandler {
@@ -11,12 +11,22 @@ export function probeHandler(health: HealthState): HttpHandler {
   return (request, response, path) => {
     const found = status(path);
     if (!found) return false;
-    if (request.method === 'GET' || request.method === 'HEAD') {
-      answerJson(response, found.code, { status: found.text });
-    } else {
-      response.setHeader('allow', 'GET, HEAD');
-      answerJson(response, 405, { code: 'unimplemented', message: 'Use GET.' });
-    }
+    answerState(request, response, found.code, { status: found.text });
     return true;
   };
+}
+
+/** Answers who asks for a state with GET or HEAD, and refuses all else. */
+export function answerState(
+  request: HttpRequest,
+  response: HttpResponse,
+  code: number,
+  body: Readonly<Record<string, unknown>>,
+): void {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    answerJson(response, code, body);
+  } else {
+    response.setHeader('allow', 'GET, HEAD');
+    answerJson(response, 405, { code: 'unimplemented', message: 'Use GET.' });
+  }
 }

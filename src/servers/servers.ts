@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import type { HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
 import type { LlmService } from '../services/service.ts';
@@ -7,11 +8,13 @@ import { corsHandler } from './cors.ts';
 import { type Drainable, drain } from './drain.ts';
 import { grpcDoor } from './grpc.ts';
 import { HealthState, healthService, ServingStatus } from './health.ts';
+import { healthPage } from './health-page.ts';
 import { httpDoor } from './http.ts';
 import type { HttpHandler } from './http-message.ts';
 import { type Address, type Listening, listen } from './listen.ts';
 import type { PlainService } from './plain.ts';
 import { probeHandler } from './probes.ts';
+import { followProviders } from './provider-services.ts';
 import { reflectionServices } from './reflection.ts';
 import { Calls } from './rpc.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
@@ -19,6 +22,11 @@ import type { DoorSettings, DoorTools } from './settings.ts';
 export interface ServersPlan extends DoorTools {
   readonly config: DoorSettings;
   readonly service: LlmService;
+  /**
+   * What the Health RPC answers, for `GET /health` and for the services of providers in `grpc.health.v1`. Undefined:
+   * there is no such page, and there are no such services.
+   */
+  readonly health?: () => HealthResponse;
   /** Further handlers for the HTTP port, asked after the built-in ones. */
   readonly handlers?: readonly HttpHandler[];
 }
@@ -48,9 +56,13 @@ export async function startServers(plan: ServersPlan): Promise<Servers> {
     throw error;
   });
   health.setAll(ServingStatus.SERVING);
+  const providers = plan.health && followProviders(health, () => plan.health?.().providers ?? [], clock);
   const doors = [grpc, http];
   let draining: Promise<void> | undefined;
-  const stop = (delayMs: number, graceMs: number) => drain({ doors, calls, health, clock, delayMs, graceMs });
+  const stop = (delayMs: number, graceMs: number) => {
+    providers?.close();
+    return drain({ doors, calls, health, clock, delayMs, graceMs });
+  };
   return {
     grpc: grpc.address,
     http: http.address,
@@ -91,6 +103,7 @@ async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): P
   const handlers = [
     corsHandler(config.corsOrigins),
     probeHandler(health),
+    ...(plan.health ? [healthPage(plan.health)] : []),
     connectHandler(config, service, plainServices(config, health), calls, plan),
     ...(plan.handlers ?? []),
   ];

@@ -1,5 +1,6 @@
 import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt';
+import { type Attempt, AttemptSchema, type CallFailure, CallFailureSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import {
   type BadRequest,
@@ -14,11 +15,12 @@ import { type Status, StatusSchema } from '#gen/google/rpc/status_pb.js';
 import type { FieldViolation, GatewayError, GrpcCode } from '../core/errors.ts';
 import type { Redact } from '../core/redact.ts';
 
-/** One `google.rpc` detail. */
+/** One detail: those of `google.rpc`, and the contract's own. */
 export type Detail =
   | { readonly desc: typeof ErrorInfoSchema; readonly value: ErrorInfo }
   | { readonly desc: typeof BadRequestSchema; readonly value: BadRequest }
-  | { readonly desc: typeof RetryInfoSchema; readonly value: RetryInfo };
+  | { readonly desc: typeof RetryInfoSchema; readonly value: RetryInfo }
+  | { readonly desc: typeof CallFailureSchema; readonly value: CallFailure };
 
 /** How a failed call ends, whatever the protocol. Small enough for the trailers of any client. */
 export interface RpcStatus {
@@ -47,10 +49,12 @@ const MAX_VALUE_CHARACTERS = 200;
 const MAX_READ_CHARACTERS = 4096;
 /** Room for the last violation, which says how many were left out. */
 const LEFT_OUT_BYTES = 64;
+/** What a detail has around it: the URL of its type, and lengths. */
+const PACKING_BYTES = 64;
 
 /** How a failure is told to the caller. Everything in it has passed `redact`. */
 export function statusOf(error: GatewayError, redact: Redact): RpcStatus {
-  const { detail, violations, retryAfterMs } = error.facts;
+  const { detail, violations, retryAfterMs, failure } = error.facts;
   const text = detail ? `${error.message}: ${detail}` : error.message;
   const message = encodable(clean(text, redact, MAX_MESSAGE_CHARACTERS));
   const waitMs = retryAfterMs === undefined ? undefined : Math.max(0, Math.ceil(retryAfterMs));
@@ -60,11 +64,15 @@ export function statusOf(error: GatewayError, redact: Redact): RpcStatus {
   }
   const status = { code: error.rule.code, message, details, retryAfterMs: waitMs };
   if (violations?.length) {
-    const room = MAX_STATUS_BYTES - toBinary(StatusSchema, statusMessage(status)).length;
-    details.push({ desc: BadRequestSchema, value: badRequest(violations, redact, room) });
+    details.push({ desc: BadRequestSchema, value: badRequest(violations, redact, roomIn(status)) });
   }
+  const shown = failure && shownFailure(failure, redact, roomIn(status));
+  if (shown) details.push({ desc: CallFailureSchema, value: shown });
   return status;
 }
+
+/** How many bytes of details may be added. */
+const roomIn = (status: RpcStatus): number => MAX_STATUS_BYTES - toBinary(StatusSchema, statusMessage(status)).length;
 
 /** The same as a `google.rpc.Status`, which gRPC sends as `grpc-status-details-bin`. */
 export function statusMessage({ code, message, details }: RpcStatus): Status {
@@ -108,6 +116,28 @@ function badRequest(violations: readonly FieldViolation[], redact: Redact, roomB
     );
   }
   return shown;
+}
+
+/** What was tried, without the first tries as far as there is no room for them. Undefined: there is none at all. */
+function shownFailure(failure: CallFailure, redact: Redact, roomBytes: number): CallFailure | undefined {
+  const selectionReason = clean(failure.selectionReason, redact, MAX_DESCRIPTION_CHARACTERS);
+  const attempts = failure.attempts.map((attempt) => shownAttempt(attempt, redact));
+  const shown = create(CallFailureSchema, { ...failure, attempts, selectionReason });
+  const isTooLarge = () => toBinary(CallFailureSchema, shown).length > roomBytes - PACKING_BYTES;
+  while (isTooLarge() && shown.attempts.length > 0) shown.attempts.shift();
+  const saysSomething = shown.attempts.length > 0 || shown.usage !== undefined;
+  return saysSomething && !isTooLarge() ? shown : undefined;
+}
+
+function shownAttempt(attempt: Attempt, redact: Redact): Attempt {
+  const short = (text: string) => clean(text, redact, MAX_VALUE_CHARACTERS);
+  return create(AttemptSchema, {
+    ...attempt,
+    provider: short(attempt.provider),
+    model: short(attempt.model),
+    leftBecause: short(attempt.leftBecause),
+    upstreamRequestId: short(attempt.upstreamRequestId),
+  });
 }
 
 /** Text that any protocol can carry: no secrets, no lone surrogates, no control characters, not too long. */

@@ -7,7 +7,7 @@ import {
   CostStatus,
   TimingSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { HealthResponseSchema, HealthStatus, type ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
+import type { HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import type { Model } from '#gen/antiphon/v1/model_pb.js';
 import { anonymous, type Call, newCall, newTrail, type Trail } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
@@ -15,6 +15,8 @@ import type { Complete } from '../core/complete.ts';
 import { duration } from '../core/duration.ts';
 import { type GatewayError, toGatewayError } from '../core/errors.ts';
 import type { Sink } from '../core/events.ts';
+import { withSpent } from '../core/spent.ts';
+import { withFailure } from './call-failure.ts';
 import { listModels } from './list-models.ts';
 import type { Inbound, LlmService } from './service.ts';
 import { StreamWriter } from './stream.ts';
@@ -25,26 +27,20 @@ export interface LlmServiceParts {
   readonly complete: Complete;
   /** Every model that may be named here, in the order of `inOrder`. */
   readonly models: () => readonly Model[];
-  readonly health: () => {
-    readonly serving: boolean;
-    readonly activeCalls: number;
-    readonly providers: ProviderHealth[];
-  };
+  readonly health: () => HealthResponse;
   /** Records a call that was refused before it became one. */
   readonly refused: (call: Call, error: GatewayError) => void;
   readonly clock: Clock;
-  readonly version: string;
 }
 
 /** antiphon.v1.LlmService over the layers: each method checks, delegates and stamps. */
 export function llmService(parts: LlmServiceParts): LlmService {
   const { complete, clock } = parts;
-  const startedMs = clock.now();
   return {
     async complete(request, inbound) {
       const call = openCall(request, inbound, newTrail());
       check(call, parts);
-      return stamp(await complete(call), call, clock);
+      return answered(complete, call, clock);
     },
 
     async streamComplete(request, inbound, out) {
@@ -52,7 +48,7 @@ export function llmService(parts: LlmServiceParts): LlmService {
       const sink = new StreamWriter(out, inbound, trail, clock);
       const call = openCall(request, inbound, trail, sink);
       check(call, parts);
-      sink.completed(stamp(await complete(call), call, clock));
+      sink.completed(await answered(complete, call, clock));
     },
 
     async listModels(request) {
@@ -60,10 +56,7 @@ export function llmService(parts: LlmServiceParts): LlmService {
     },
 
     async health() {
-      const { serving, ...state } = parts.health();
-      const status = serving ? HealthStatus.SERVING : HealthStatus.NOT_SERVING;
-      const uptime = duration(clock.now() - startedMs);
-      return create(HealthResponseSchema, { status, version: parts.version, uptime, ...state });
+      return parts.health();
     },
   };
 }
@@ -94,6 +87,15 @@ function check(call: Call, { refused }: LlmServiceParts): void {
   }
 }
 
+/** The answer with its stamps. Errors: those of the call, with what was tried. */
+async function answered(complete: Complete, call: Call, clock: Clock): Promise<CompleteResponse> {
+  try {
+    return stamp(await complete(call), call, clock);
+  } catch (thrown) {
+    throw withFailure(toGatewayError(thrown), call.trail);
+  }
+}
+
 /** Adds what is known of the call as a whole to what the provider answered. */
 function stamp(response: CompleteResponse, call: Call, clock: Clock): CompleteResponse {
   const { trail } = call;
@@ -102,7 +104,7 @@ function stamp(response: CompleteResponse, call: Call, clock: Clock): CompleteRe
   response.provider = trail.target?.provider ?? '';
   response.context = call.context;
   response.cacheStatus = CacheStatus.BYPASS;
-  response.cost ??= create(CostSchema, { status: CostStatus.UNPRICED });
+  response.cost = withSpent(response.cost ?? create(CostSchema, { status: CostStatus.UNPRICED }), trail.partialCost);
   response.attempts = trail.attempts;
   response.selectionReason = trail.selectionReason;
   response.warnings = trail.warnings;

@@ -18,5 +18,7 @@ export interface CostReading {
 export function readCost(cost: Cost | undefined): CostReading {
   const status = cost && names[cost.status];
   const hasAmount = status === 'priced' || status === 'reported';
-  return { status, nanoUsd: cost && hasAmount ? Number(cost.totalNanoUsd) : undefined };
+  if (cost && hasAmount) return { status, nanoUsd: Number(cost.totalNanoUsd) };
+  // Of an answer without a price, what other tries of the same call have cost may still be known.
+  return { status, nanoUsd: cost?.otherAttemptsNanoUsd ? Number(cost.otherAttemptsNanoUsd) : undefined };
 }

@@ -43,6 +43,10 @@ export function requestAttributes(
     'gen_ai.request.seed': request.seed === undefined ? undefined : safeInteger(request.seed),
     'gen_ai.request.reasoning.level': reasoningLevel(request.reasoning),
     'gen_ai.output.type': outputType(request.responseFormat),
+    'antiphon.selection.reason': trail.selectionReason || undefined,
+    'antiphon.rule': trail.rule,
+    'antiphon.attempts': trail.attempts.length || undefined,
+    'antiphon.queue_ms': trail.queuedMs || undefined,
     // Apart from the cost of the answer: a try that broke off comes on top of the one that succeeded.
     'antiphon.cost.partial_nano_usd': readCost(trail.partialCost).nanoUsd,
   };

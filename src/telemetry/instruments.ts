@@ -6,6 +6,17 @@ import { AggregationTemporality, DataPointType, type MetricData } from '@opentel
  * labels at every measurement, which for the ten measurements of a call costs more than the rest of telemetry.
  */
 
+/** The label of what is not in a closed set. */
+export const OTHER = 'other';
+
+/** Costs are counted in thousand-millionths of a dollar. */
+export const NANO = 1_000_000_000;
+
+/** Source: OpenTelemetry GenAI conventions, advice for `gen_ai.client.*.duration` (2026-11-21). */
+export const DURATION_SECONDS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+
 /** What a metric is called, as Prometheus shows it. */
 export interface MetricName {
   readonly name: string;
@@ -132,6 +143,31 @@ export class HistogramFamily implements Family {
         value: { buckets: { boundaries: [...boundaries], counts: [...counts] }, sum, count },
       })),
     };
+  }
+}
+
+/**
+ * The series of a family by the values of their labels, each made when it is first needed. The values must be from
+ * closed sets.
+ */
+export class Labelled<Series> {
+  readonly #family: { series(labels: Attributes): Series };
+  readonly #names: readonly string[];
+  readonly #series = new Map<string, Series>();
+
+  constructor(family: { series(labels: Attributes): Series }, names: readonly string[]) {
+    this.#family = family;
+    this.#names = names;
+  }
+
+  /** The values are in the order of the names. */
+  of(...values: readonly string[]): Series {
+    const key = values.join('\n');
+    const known = this.#series.get(key);
+    if (known) return known;
+    const made = this.#family.series(Object.fromEntries(this.#names.map((name, i) => [name, values[i] ?? ''])));
+    this.#series.set(key, made);
+    return made;
   }
 }
 

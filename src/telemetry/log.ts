@@ -18,6 +18,10 @@ export interface CallLine {
   readonly method: string;
   readonly provider: string | undefined;
   readonly model: string | undefined;
+  /** Why it went there. */
+  readonly selection: string | undefined;
+  /** The operator's rule that it went by. */
+  readonly rule: string | undefined;
   readonly request_type: string | undefined;
   readonly labels: Readonly<Record<string, string>> | undefined;
   /** The name of the gRPC status. */
@@ -28,6 +32,7 @@ export interface CallLine {
   readonly duration_ms: number;
   readonly ttft_ms: number | undefined;
   readonly gateway_ms: number;
+  readonly queued_ms: number | undefined;
   readonly input_tokens: number | undefined;
   readonly output_tokens: number | undefined;
   readonly cached_input_tokens: number | undefined;
@@ -35,9 +40,11 @@ export interface CallLine {
   readonly reasoning_tokens: number | undefined;
   readonly tokens_estimated: boolean | undefined;
   readonly cost_status: CostStatusName | undefined;
-  /** Thousand-millionths of a US dollar. */
+  /** Thousand-millionths of a US dollar, all tries together. */
   readonly cost_nano_usd: number | undefined;
   readonly attempts: number;
+  /** How often it went on to another model. */
+  readonly fallbacks: number | undefined;
   readonly warnings: number | undefined;
   readonly upstream_status: number | undefined;
   readonly upstream_code: string | undefined;

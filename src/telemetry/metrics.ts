@@ -1,16 +1,18 @@
-import type { Attributes } from '@opentelemetry/api';
 import { millisToHrTime } from '@opentelemetry/core';
 import { emptyResource } from '@opentelemetry/resources';
 import type { MetricProducer } from '@opentelemetry/sdk-metrics';
-import type { Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import type { Attempt, Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import type { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import type { Clock } from '../core/clock.ts';
-import { type ErrorKind, errorRule, type GrpcCode } from '../core/errors.ts';
+import { type ErrorKind, errorKinds, errorRule } from '../core/errors.ts';
+import type { Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
+import { configMetrics, type ReloadResult } from './config-metrics.ts';
 import { readCost } from './cost.ts';
-import { type Counter, CounterFamily, type Histogram, HistogramFamily } from './instruments.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
-import { statusName } from './status.ts';
+import { type ProviderGauges, resilienceMetrics } from './resilience-metrics.ts';
+import { newFamilies, SeriesIndex, type TargetSeries } from './target-series.ts';
 
 /** What is measured of a call when it is over. */
 export interface CallMeasure {
@@ -21,9 +23,12 @@ export interface CallMeasure {
   readonly durationMs: number;
   /** From the call's arrival; undefined: nothing came, or it does not stream. */
   readonly firstTokenMs: number | undefined;
-  readonly gatewayMs: number;
+  /** Spent waiting for neither a provider nor a turn. */
+  readonly overheadMs: number;
+  /** Of all tries together: it counts where the tries themselves do not say what they used. */
   readonly usage: Usage | undefined;
   readonly cost?: Cost | undefined;
+  readonly attempts: readonly Attempt[];
 }
 
 /** The metrics of calls. No label has a value that a caller can make up. */
@@ -38,29 +43,46 @@ export interface CallMetrics {
 export interface MetricsOptions {
   /** The models that have labels of their own: those of the configuration and of the catalogue. */
   readonly known: readonly Target[];
+  /** The providers that have labels of their own, besides those of `known`: they may have no model yet. */
+  readonly knownProviders?: readonly string[];
   readonly clock: Clock;
   /** One for each provider that has keys and each reason to refuse one. Asked at every scrape. */
   readonly keysAside?: () => readonly KeysAside[];
+  /** One for each provider. Asked at every scrape. */
+  readonly providers?: () => readonly ProviderGauges[];
   /** Models beyond this many count as `other`, so that a scrape stays small. */
   readonly maxModels?: number;
 }
 
 const MAX_MODELS = 100;
 
-/** Source: OpenTelemetry GenAI conventions, advice for `gen_ai.client.*.duration` (2026-11-21). */
-const DURATION_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
-const OVERHEAD_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+/** All that is counted, and the producer that an exporter reads it from. */
+export interface Metrics {
+  readonly metrics: CallMetrics;
+  /** Counts what happens on the way of calls. */
+  readonly tell: Tell;
+  /** The configuration was read again. */
+  readonly configReloaded: (result: ReloadResult) => void;
+  readonly producer: MetricProducer;
+}
 
-const NO_TARGET = 'none';
-const OTHER = 'other';
-
-/** Makes the call metrics, and the producer that an exporter reads them from. */
-export function callMetrics(options: MetricsOptions): { metrics: CallMetrics; producer: MetricProducer } {
+/** Makes the metrics of one process. */
+export function callMetrics(options: MetricsOptions): Metrics {
   const families = newFamilies();
-  const series = new SeriesIndex(families, options.known, options.maxModels ?? MAX_MODELS);
-  const { clock, keysAside = () => [] } = options;
+  const { clock, known, knownProviders = [], maxModels = MAX_MODELS } = options;
+  const { keysAside = () => [], providers: gauges = () => [] } = options;
+  const providers = new Set([...knownProviders, ...known.map(({ provider }) => provider)]);
+  const series = new SeriesIndex(families, known, providers, maxModels);
   const startMs = clock.wallMs();
-  const all = [...Object.values(families), ...keyMetrics(keysAside), ...processMetrics(startMs / 1000)];
+  const resilience = resilienceMetrics({ providers, gauges });
+  const config = configMetrics(clock);
+  const all = [
+    ...Object.values(families),
+    ...keyMetrics(keysAside),
+    ...resilience.families,
+    ...config.families,
+    ...processMetrics(startMs / 1000),
+  ];
   const producer: MetricProducer = {
     async collect() {
       const start = millisToHrTime(startMs);
@@ -70,7 +92,7 @@ export function callMetrics(options: MetricsOptions): { metrics: CallMetrics; pr
       return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
     },
   };
-  return { metrics: recording(series), producer };
+  return { metrics: recording(series), tell: resilience.tell, configReloaded: config.reloaded, producer };
 }
 
 const recording = (series: SeriesIndex): CallMetrics => ({
@@ -80,20 +102,42 @@ const recording = (series: SeriesIndex): CallMetrics => ({
   ended(provider) {
     series.active(provider).value--;
   },
-  finished({ target, error, durationMs, firstTokenMs, gatewayMs, usage, cost }) {
+  finished({ target, error, durationMs, firstTokenMs, overheadMs, usage, cost, attempts }) {
     const of = series.of(target);
     const byStatus = of.status(error && errorRule(error).code);
     byStatus.requests.value++;
     byStatus.duration.record(seconds(durationMs));
-    of.overhead.record(seconds(gatewayMs));
+    of.overhead.record(seconds(overheadMs));
     if (firstTokenMs !== undefined) of.firstToken.record(seconds(firstTokenMs));
-    if (usage) countTokens(of, usage);
-    if (cost) countCost(of, cost);
+    if (!countTries(series, attempts)) countSpent(of, usage, cost);
     // Whoever leaves has changed their mind; nothing has failed.
     if (error && error !== 'cancelled') of.errors(error).value++;
     if (error === 'model_not_allowed') of.violations.value++;
   },
 });
+
+const kindsByReason: ReadonlyMap<ErrorReason, ErrorKind> = new Map(
+  errorKinds.map((kind) => [errorRule(kind).reason, kind]),
+);
+
+/** One that is not over yet was overtaken by another, and is being broken off. */
+const errorOf = ({ duration, errorReason }: Attempt): ErrorKind | undefined =>
+  duration ? kindsByReason.get(errorReason) : 'cancelled';
+
+/** Counts each try where it was made, since that is where it is paid for. False: none says what it used. */
+function countTries(series: SeriesIndex, attempts: readonly Attempt[]): boolean {
+  for (const attempt of attempts) {
+    const of = series.at(attempt);
+    of.attempts(errorOf(attempt)).value++;
+    countSpent(of, attempt.usage, attempt.cost);
+  }
+  return attempts.some(({ usage, cost }) => usage || cost);
+}
+
+function countSpent(of: TargetSeries, usage: Usage | undefined, cost: Cost | undefined): void {
+  if (usage) countTokens(of, usage);
+  if (cost) countCost(of, cost);
+}
 
 const seconds = (ms: number): number => Math.max(ms, 0) / 1000;
 
@@ -109,173 +153,4 @@ function countCost(of: TargetSeries, cost: Cost): void {
   const { status, nanoUsd } = readCost(cost);
   if (status === 'unpriced') of.unpriced.value++;
   if (nanoUsd !== undefined) of.cost.value += nanoUsd;
-}
-
-type TokenType = 'input' | 'output' | 'cached_input' | 'cache_write' | 'reasoning';
-
-/** Costs are counted in thousand-millionths of a dollar. */
-const NANO = 1_000_000_000;
-
-type Families = ReturnType<typeof newFamilies>;
-
-function newFamilies() {
-  const counter = (name: string, help: string) => new CounterFamily({ name, help });
-  const histogram = (name: string, help: string, boundaries: readonly number[]) =>
-    new HistogramFamily({ name, help, unit: 'seconds' }, boundaries);
-  return {
-    requests: counter('llm_requests_total', 'Calls that are over, refused ones too.'),
-    duration: histogram('llm_request_duration_seconds', 'From the arrival of a call to its end.', DURATION_SECONDS),
-    firstToken: histogram(
-      'llm_time_to_first_token_seconds',
-      'From the arrival of a streaming call to its first piece of content.',
-      DURATION_SECONDS,
-    ),
-    overhead: histogram(
-      'llm_gateway_overhead_seconds',
-      'Time of a call in the gateway itself, without waiting for providers.',
-      OVERHEAD_SECONDS,
-    ),
-    tokens: counter(
-      'llm_tokens_total',
-      'Tokens. cached_input and cache_write are parts of input, reasoning is a part of output: never add them.',
-    ),
-    cost: new CounterFamily(
-      { name: 'llm_cost_usd_total', help: 'What calls cost, in US dollars. Without those that have no price.' },
-      { countedPerShown: NANO },
-    ),
-    unpriced: counter(
-      'llm_unpriced_calls_total',
-      'Calls that cost something unknown: there is no price for the model.',
-    ),
-    errors: counter('llm_errors_total', 'Calls that failed, by the kind of error.'),
-    active: new CounterFamily(
-      { name: 'llm_active_requests', help: 'Calls that are with a provider now.' },
-      { isMonotonic: false },
-    ),
-    violations: counter('llm_governance_violations_total', 'Calls that governance refused.'),
-    overflow: counter(
-      'llm_metrics_overflow_total',
-      'Calls counted as "other" since there were already too many models with labels of their own.',
-    ),
-  };
-}
-
-interface StatusSeries {
-  readonly requests: Counter;
-  readonly duration: Histogram;
-}
-
-/** The series of one model at one provider. Those with one more label are made when they are first needed. */
-class TargetSeries {
-  readonly #families: Families;
-  readonly #labels: Attributes;
-  readonly #byStatus = new Map<GrpcCode | undefined, StatusSeries>();
-  readonly #tokens = new Map<TokenType, Counter>();
-  readonly #errors = new Map<ErrorKind, Counter>();
-  #firstToken: Histogram | undefined;
-  #overhead: Histogram | undefined;
-  #violations: Counter | undefined;
-  #cost: Counter | undefined;
-  #unpriced: Counter | undefined;
-
-  constructor(families: Families, provider: string, model: string) {
-    this.#families = families;
-    this.#labels = { provider, model };
-  }
-
-  get firstToken(): Histogram {
-    this.#firstToken ??= this.#families.firstToken.series(this.#labels);
-    return this.#firstToken;
-  }
-
-  get overhead(): Histogram {
-    this.#overhead ??= this.#families.overhead.series(this.#labels);
-    return this.#overhead;
-  }
-
-  get cost(): Counter {
-    this.#cost ??= this.#families.cost.series(this.#labels);
-    return this.#cost;
-  }
-
-  get unpriced(): Counter {
-    this.#unpriced ??= this.#families.unpriced.series(this.#labels);
-    return this.#unpriced;
-  }
-
-  get violations(): Counter {
-    this.#violations ??= this.#families.violations.series({ ...this.#labels, reason: 'model_not_allowed' });
-    return this.#violations;
-  }
-
-  status(code: GrpcCode | undefined): StatusSeries {
-    return found(this.#byStatus, code, () => {
-      const labels = { ...this.#labels, status: statusName(code) };
-      return { requests: this.#families.requests.series(labels), duration: this.#families.duration.series(labels) };
-    });
-  }
-
-  tokens(type: TokenType): Counter {
-    return found(this.#tokens, type, () => this.#families.tokens.series({ ...this.#labels, token_type: type }));
-  }
-
-  errors(kind: ErrorKind): Counter {
-    return found(this.#errors, kind, () => this.#families.errors.series({ ...this.#labels, error_type: kind }));
-  }
-}
-
-/** Finds the series of a target. What is not known shares those of `other`. */
-class SeriesIndex {
-  readonly #families: Families;
-  readonly #known = new Map<string, Set<string>>();
-  readonly #byProvider = new Map<string, Map<string, TargetSeries>>();
-  readonly #active = new Map<string, Counter>();
-  readonly #overflow: Counter;
-  #modelsLeft: number;
-
-  constructor(families: Families, known: readonly Target[], maxModels: number) {
-    this.#families = families;
-    this.#modelsLeft = maxModels;
-    this.#overflow = families.overflow.series({});
-    for (const { provider, model } of known) found(this.#known, provider, () => new Set<string>()).add(model);
-    for (const provider of this.#known.keys()) this.active(provider);
-  }
-
-  active(provider: string): Counter {
-    const label = this.#known.has(provider) ? provider : OTHER;
-    return found(this.#active, label, () => this.#families.active.series({ provider: label }));
-  }
-
-  of(target: Target | undefined): TargetSeries {
-    if (!target) return this.#series(NO_TARGET, NO_TARGET);
-    const { provider, model } = target;
-    const models = this.#known.get(provider);
-    if (!models) return this.#series(OTHER, OTHER);
-    return models.has(model) ? this.#bounded(provider, model) : this.#series(provider, OTHER);
-  }
-
-  #bounded(provider: string, model: string): TargetSeries {
-    const series = this.#byProvider.get(provider)?.get(model);
-    if (series) return series;
-    if (this.#modelsLeft > 0) {
-      this.#modelsLeft--;
-      return this.#series(provider, model);
-    }
-    this.#overflow.value++;
-    return this.#series(provider, OTHER);
-  }
-
-  #series(provider: string, model: string): TargetSeries {
-    const models = found(this.#byProvider, provider, () => new Map<string, TargetSeries>());
-    return found(models, model, () => new TargetSeries(this.#families, provider, model));
-  }
-}
-
-/** What a map has under a key; made first if there is nothing. */
-function found<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const there = map.get(key);
-  if (there !== undefined) return there;
-  const made = make();
-  map.set(key, made);
-  return made;
 }

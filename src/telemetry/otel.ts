@@ -10,12 +10,14 @@ import {
 } from '@opentelemetry/resources';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Clock } from '../core/clock.ts';
+import type { Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
 import type { Tracing } from '../core/tracing.ts';
 import type { SpanExport } from './export.ts';
 import type { KeysAside } from './key-metrics.ts';
 import type { Logger } from './log.ts';
-import { type CallMetrics, callMetrics } from './metrics.ts';
+import { type CallMetrics, callMetrics, type Metrics } from './metrics.ts';
+import type { ProviderGauges } from './resilience-metrics.ts';
 import { serveMetrics } from './scrape.ts';
 import { carryingTracing, recordingTracing, TraceIds } from './tracing.ts';
 
@@ -29,8 +31,12 @@ export interface TelemetryOptions {
   readonly metricsPort: number;
   /** The models that have metric labels of their own: those of the configuration and of the catalogue. */
   readonly knownTargets: readonly Target[];
+  /** The providers that have labels of their own, besides those of `knownTargets`. */
+  readonly knownProviders?: readonly string[];
   /** One for each provider that has keys and each reason to refuse one. Default: there are none. */
   readonly keysAside?: () => readonly KeysAside[];
+  /** One for each provider. Default: there are none. */
+  readonly providers?: () => readonly ProviderGauges[];
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** How long `shutdown` may wait for the collector. */
@@ -40,6 +46,10 @@ export interface TelemetryOptions {
 export interface Telemetry {
   readonly tracing: Tracing;
   readonly metrics: CallMetrics;
+  /** Counts what happens on the way of calls. */
+  readonly tell: Tell;
+  /** Counts that the configuration was read again. */
+  readonly configReloaded: Metrics['configReloaded'];
   /** Where metrics are served, as bound: host and port. */
   readonly metricsAddress: string;
   /** Sends what is recorded, as far as the time allows, and stops serving metrics. Never rejects. */
@@ -53,9 +63,9 @@ const FLUSH_MS = 3_000;
  * Rejects if the metrics port cannot be had.
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { clock, knownTargets: known, keysAside = () => [], flushMs = FLUSH_MS } = options;
+  const { clock, knownTargets, flushMs = FLUSH_MS } = options;
   const resource = describeService(options);
-  const { metrics, producer } = callMetrics({ known, keysAside, clock });
+  const { metrics, tell, configReloaded, producer } = callMetrics({ ...options, known: knownTargets });
   const exporter = new PrometheusExporter({
     preventServerStart: true,
     withoutScopeInfo: true,
@@ -73,6 +83,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   return {
     tracing,
     metrics,
+    tell,
+    configReloaded,
     metricsAddress: server.address,
     shutdown: () => {
       stopped ??= stop();

@@ -1,6 +1,7 @@
-import type { CompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
-import type { Call } from '../core/call.ts';
+import type { CompleteResponse, Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import type { Call, Trail } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
+import { addUsage, withSpent } from '../core/spent.ts';
 import type { CallOutcome } from './record.ts';
 
 const SERVICE = 'antiphon.v1.LlmService';
@@ -19,13 +20,27 @@ export function callOutcome(call: Call, endedMs: number, result: CompleteRespons
     endedMs,
     firstTokenAtMs: call.sink ? trail.firstTokenAtMs : undefined,
     upstreamMs: trail.upstreamMs,
-    usage: failed ? trail.partialUsage : result.usage,
-    cost: failed ? trail.partialCost : result.cost,
+    queuedMs: trail.queuedMs,
+    ...(failed ? { usage: trail.partialUsage, cost: trail.partialCost } : allTries(result, trail)),
     finishReason: failed ? undefined : result.finishReason,
     error: failed ? result : undefined,
     warnings: trail.warnings.length,
-    attempts: trail.attempts.length,
+    attempts: trail.attempts,
+    fallbacks: trail.fallbacks,
+    selectionReason: trail.selectionReason,
+    rule: trail.rule,
     requestType: request.requestType,
     labels: request.labels,
+  };
+}
+
+/** What the answer used and cost, and the tries that did not give it. */
+function allTries(
+  { usage, cost }: Pick<CompleteResponse, 'usage' | 'cost'>,
+  { partialUsage, partialCost }: Trail,
+): { readonly usage: Usage | undefined; readonly cost: Cost | undefined } {
+  return {
+    usage: usage ? addUsage(partialUsage, usage) : partialUsage,
+    cost: cost ? withSpent(cost, partialCost) : partialCost,
   };
 }

@@ -1,4 +1,4 @@
-import { type CallContext, type Cost, FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
+import { type Attempt, type CallContext, type Cost, FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import type { GatewayError } from '../core/errors.ts';
 import type { Redact } from '../core/redact.ts';
@@ -25,14 +25,23 @@ export interface CallOutcome {
   readonly firstTokenAtMs?: number | undefined;
   /** Time spent with providers. */
   readonly upstreamMs?: number | undefined;
+  /** Time spent waiting for a turn. */
+  readonly queuedMs?: number | undefined;
+  /** Of all tries together. */
   readonly usage?: Usage | undefined;
-  /** Of a call that failed: what it will have cost, by estimate. */
+  /** The same. Of a call that failed: what it will have cost, by estimate. */
   readonly cost?: Cost | undefined;
   readonly finishReason?: FinishReason | undefined;
   /** Undefined: it succeeded. */
   readonly error?: GatewayError | undefined;
   readonly warnings: number;
-  readonly attempts: number;
+  readonly attempts: readonly Attempt[];
+  /** How often it went on to another target. */
+  readonly fallbacks?: number | undefined;
+  /** Why it went where it went. */
+  readonly selectionReason?: string | undefined;
+  /** The operator's rule that it went by. */
+  readonly rule?: string | undefined;
   readonly requestType: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -50,15 +59,18 @@ export interface RecorderParts {
 export const recorder =
   ({ metrics, log, redact }: RecorderParts) =>
   (outcome: CallOutcome): void => {
-    const { target, error, usage, cost, startedMs, endedMs, firstTokenAtMs, upstreamMs = 0 } = outcome;
+    const { target, error, usage, cost, attempts, startedMs, endedMs, firstTokenAtMs } = outcome;
+    const { upstreamMs = 0, queuedMs = 0 } = outcome;
     const durationMs = endedMs - startedMs;
     const gatewayMs = Math.max(durationMs - upstreamMs, 0);
+    const overheadMs = Math.max(gatewayMs - queuedMs, 0);
     const firstTokenMs = firstTokenAtMs === undefined ? undefined : firstTokenAtMs - startedMs;
-    metrics.finished({ target, error: error?.kind, durationMs, firstTokenMs, gatewayMs, usage, cost });
+    metrics.finished({ target, error: error?.kind, durationMs, firstTokenMs, overheadMs, usage, cost, attempts });
     const times = {
       duration_ms: toMicroseconds(durationMs),
       ttft_ms: firstTokenMs === undefined ? undefined : toMicroseconds(firstTokenMs),
       gateway_ms: toMicroseconds(gatewayMs),
+      queued_ms: queuedMs > 0 ? toMicroseconds(queuedMs) : undefined,
     };
     log.callLine(levelOf(error), {
       ...whoAndWhat(outcome, redact),
@@ -80,6 +92,8 @@ const toMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
 
 const MAX_ID = 128;
 const MAX_MODEL = 256;
+const MAX_SELECTION = 256;
+const MAX_RULE = 64;
 const MAX_REQUEST_TYPE = 64;
 const MAX_LABELS = 16;
 const MAX_LABEL_KEY = 64;
@@ -92,10 +106,11 @@ const MAX_SHORT = 512;
  * Much of this was written by the caller, and a refused request may break every rule about it. Looking at all of it at
  * once is much cheaper than at one text after the other, and almost always enough.
  */
-function whoAndWhat({ callId, context, target, caller, method, requestType, labels }: CallOutcome, redact: Redact) {
-  const { traceId, sourceAgent, sessionId } = context;
+function whoAndWhat(outcome: CallOutcome, redact: Redact) {
+  const { callId, target, caller, method, selectionReason = '', rule = '', requestType, labels } = outcome;
+  const { traceId, sourceAgent, sessionId } = outcome.context;
   const model = target?.model ?? '';
-  const all = [traceId, sourceAgent, sessionId, caller, model, requestType].join('\n');
+  const all = [traceId, sourceAgent, sessionId, caller, model, selectionReason, rule, requestType].join('\n');
   const harmless = all.length <= MAX_SHORT && isPlain(all, redact);
   const text = (value: string, max: number) => (harmless ? value : plainText(value, redact, max)) || undefined;
   return {
@@ -107,6 +122,8 @@ function whoAndWhat({ callId, context, target, caller, method, requestType, labe
     method,
     provider: target?.provider,
     model: text(model, MAX_MODEL),
+    selection: text(selectionReason, MAX_SELECTION),
+    rule: text(rule, MAX_RULE),
     request_type: text(requestType, MAX_REQUEST_TYPE),
     labels: someLabels(labels, redact),
   };
@@ -120,14 +137,15 @@ function someLabels(labels: Readonly<Record<string, string>>, redact: Redact): C
   );
 }
 
-function howItEnded({ error, finishReason, attempts, warnings }: CallOutcome, redact: Redact) {
+function howItEnded({ error, finishReason, attempts, fallbacks, warnings }: CallOutcome, redact: Redact) {
   const { upstreamStatus, upstreamCode, upstreamRequestId, cause } = error?.facts ?? {};
   return {
     status: statusName(error?.rule.code),
     error_reason: error && ErrorReason[error.rule.reason],
     error_cause: cause === undefined ? undefined : loggedError(cause, redact),
     finish_reason: finishReason ? FinishReason[finishReason].toLowerCase() : undefined,
-    attempts,
+    attempts: attempts.length,
+    fallbacks: fallbacks || undefined,
     warnings: warnings || undefined,
     upstream_status: upstreamStatus,
     upstream_code: upstreamCode && plainText(upstreamCode, redact, MAX_ID),

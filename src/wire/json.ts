@@ -1,8 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { GatewayError } from '../core/errors.ts';
-
-/** What `JSON.parse` gives for `{...}`: nothing is known of its values. */
-export type UnknownObject = Readonly<Record<string, unknown>>;
+import { tryParseJson } from '../core/json.ts';
 
 /**
  * Parses what a provider sent. Errors: `upstream_bad_response`, without the text and without the parser's own message,
@@ -18,27 +16,6 @@ export function parseJson(text: string): unknown {
     );
   }
 }
-
-/** As `parseJson`, for text that may well be something else: undefined if it is not JSON. */
-export function tryParseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export const asObject = (value: unknown): UnknownObject | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as UnknownObject) : undefined;
-
-export const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-/** The text, or an empty one for anything else. */
-export const asString = (value: unknown): string => (typeof value === 'string' ? value : '');
-
-/** A count: a whole number from 0 that JSON can carry exactly. */
-export const asCount = (value: unknown): number | undefined =>
-  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
 
 /** Deeper than any honest schema or option, and far from what a recursive walk can take. */
 const MAX_DEPTH = 128;

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { openai } from '../../src/providers/openai.ts';
 import type { Listing, Provider } from '../../src/providers/provider.ts';
 import { providerKinds } from '../../src/providers/registry.ts';
-import { asArray, asObject, asString } from '../../src/wire/json.ts';
+import { asArray, asObject, asString } from '../../src/core/json.ts';
 import { until } from '../support/scene.ts';
 import { type Script, startUpstream, type Upstream } from '../support/upstream.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { type ListingSource, startRefresh } from '../../src/backends/http/refresh.ts';
 import { GatewayError } from '../../src/core/errors.ts';
-import type { ListedModel } from '../../src/providers/provider.ts';
+import type { ListedModel } from '../../src/core/listed-model.ts';
 import { settle } from '../support/calls.ts';
 import { grpcClient } from '../support/doors.ts';
 import { fakeClock } from '../support/fake-clock.ts';

@@ -75,6 +75,38 @@ it('finds by its id alone what a listing has taught the catalogue', () => {
   expect(models.resolve('nova').targets).toEqual([{ provider: 'other', model: 'nova' }]);
 });
 
+it('asks those providers first that are ordered before the others', () => {
+  const order = (...providerOrder: string[]) =>
+    directory({
+      catalogue: catalogue({ providers }),
+      today: () => '2026-11-21',
+      providers,
+      providerOrder,
+      defaultModel: undefined,
+      defaultProvider: undefined,
+      allowed: () => true,
+    })
+      .resolve('shared')
+      .targets.map(({ provider }) => provider);
+  expect(order()).toEqual(['vllm', 'other']);
+  expect(order('other')).toEqual(['other', 'vllm']);
+  expect(order('nobody', 'other', 'vllm', 'other')).toEqual(['other', 'vllm']);
+});
+
+it('tells which providers are switched on', () => {
+  expect(['openai', 'vllm', 'anthropic', ''].map((name) => with_().has(name))).toEqual([true, true, false, false]);
+});
+
+it('tells what is known of a model', () => {
+  expect(with_().find({ provider: 'openai', model: 'gpt-6-luna' })).toMatchObject({ maxInputTokens: 922_000 });
+  expect(with_().find({ provider: 'vllm', model: 'meta/llama' })).toBeUndefined();
+});
+
+it('has the models of a tier that may be called', () => {
+  expect(with_().ofTier(ModelTier.FAST)).toEqual([{ provider: 'openai', model: 'gpt-6-luna' }]);
+  expect(with_().ofTier(ModelTier.UNSPECIFIED)).not.toContainEqual({ provider: 'other', model: 'shared' });
+});
+
 it('tells what a model costs, and when it ends', () => {
   const target = { provider: 'openai', model: 'gpt-5-2025-08-07' };
   expect(with_().price(target)).toMatchObject({ input: 1_250_000_000n });

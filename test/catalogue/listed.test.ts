@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ModelLifecycle } from '#gen/antiphon/v1/model_pb.js';
-import { fromListing, type ListedModel } from '../../src/catalogue/listed.ts';
+import { fromListing } from '../../src/catalogue/listed.ts';
+import type { ListedModel } from '../../src/core/listed-model.ts';
 
 const read = (...listed: ListedModel[]) => [...fromListing(listed, { source: 'listing of a', asOf: '2026-11-21' })];
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nanoUsdOf, nanoUsdOfNumber, usd } from '../../src/catalogue/rates.ts';
+import { usd } from '../../src/catalogue/rates.ts';
+import { nanoUsdOf, nanoUsdOfNumber } from '../../src/core/billing.ts';
 
 describe('an amount', () => {
   it.each([

@@ -57,7 +57,7 @@ catalogue:
               ModelAbility.JSON_SCHEMA,
               ModelAbility.REASONING,
             ],
-            tier: ModelTier.ECONOMY,
+            tier: ModelTier.FAST,
             lifecycle: ModelLifecycle.DEPRECATED,
             retirementDate: '2027-01-31',
             price: {
@@ -82,6 +82,10 @@ catalogue:
   });
 
   it.each<[string, object]>([
+    ['tier: fast', { tier: ModelTier.FAST }],
+    ['tier: balanced', { tier: ModelTier.BALANCED }],
+    ['tier: premium', { tier: ModelTier.PREMIUM }],
+    ['tier: standard', { tier: ModelTier.BALANCED }],
     ['lifecycle: retired', { lifecycle: ModelLifecycle.RETIRED }],
     ['lifecycle: active', { lifecycle: ModelLifecycle.ACTIVE, retirementDate: '' }],
     ['retirement_date: "2027-01-31"', { lifecycle: ModelLifecycle.DEPRECATED, retirementDate: '2027-01-31' }],

@@ -23,6 +23,8 @@ const NAMES = [
     'allowed',
     'weight',
   ],
+  ...['routing', 'routes', 'rules', 'fast', 'targets', 'model', 'escalate', 'to', 'name', 'match', 'labels'],
+  ...['retry', 'max_retries', 'fallback', 'answers', 'always', 'enabled'],
   ...['grpc_port', 'reflection', 'lifecycle', 'unknown', '0', '', 'toString'],
 ];
 
@@ -80,6 +82,42 @@ describe('check', () => {
       `${at}.input_usd_per_million is missing`,
       `${at}.output_usd_per_million is missing`,
     ]);
+  });
+
+  it.each<[Branch, string]>([
+    [{ tiers: { fast: 5 } }, 'routing.tiers.fast is not text, a list or a mapping'],
+    [{ tiers: { fast: 'a b' } }, 'routing.tiers.fast is not a possible name of a route'],
+    [{ tiers: { fast: ['a b'] } }, 'routing.tiers.fast[0] is not a model id'],
+    [{ tiers: { fast: [] } }, 'routing.tiers.fast is empty'],
+    [{ tiers: { fast: { targets: [{ weight: 1 }] } } }, 'routing.tiers.fast.targets[0].model is missing'],
+    [{ tiers: { fast: { sticki: true, targets: ['a'] } } }, 'routing.tiers.fast.sticki is not a known setting'],
+    [{ routes: { a: { targets: [null] } } }, 'routing.routes.a.targets[0] is not text or a mapping'],
+    [{ routes: { a: { targets: [{ model: 'a', weight: -1 }] } } }, 'routing.routes.a.targets[0].weight is too small'],
+    [{ rules: [{ name: 'a', escalate: { on: ['empty'] } }] }, 'routing.rules[0].escalate.to is missing'],
+  ])('judges a value that may be several things by what it is: %j', (routing, expected) => {
+    expect(pathsOf(check({ routing }, never))).toEqual([expected]);
+  });
+
+  it('says how to write what may be several things', () => {
+    const fixOf = (tree: Branch) => check(tree, never).problems[0]?.fix;
+    expect(fixOf({ routing: { tiers: { fast: 5 } } })).toBe('Write text, a list or a mapping.');
+    expect(fixOf({ routing: { tiers: { fast: { sticki: true } } } })).toBe('Did you mean "sticky"?');
+    expect(fixOf({ routing: { tiers: { fast: { targets: [{ model: 'a', weight: -1 }] } } } })).toBe(
+      'Write a whole number from 0 to 1,000.',
+    );
+    expect(fixOf({ routing: { tiers: { fast: 'a'.repeat(0) } } })).toBe(
+      'Use up to 63 letters, digits, ".", "_" and "-", beginning with a letter or digit.',
+    );
+    expect(fixOf({ routing: { tiers: { fast: Array(101).fill('a') } } })).toBe('Write at most 100.');
+    expect(fixOf({ fallback: { answers: { a: 'a'.repeat(16_385) } } })).toBe('Write at most 16,384 characters.');
+  });
+
+  it('reads texts of variables also within what may be several things', () => {
+    const tree = { routing: { tiers: { fast: { sticky: 'yes', targets: [{ model: 'a', weight: '3' }] } } } };
+    expect(check(tree, () => true)).toMatchObject({
+      problems: [],
+      config: { routing: { tiers: { fast: { sticky: true, targets: [{ weight: 3 }] } } } },
+    });
   });
 
   it.each<[string, Branch]>([

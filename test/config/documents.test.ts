@@ -17,7 +17,7 @@ const text = (path: string) => readFileSync(fromTop(path), 'utf8');
 const committed: unknown = JSON.parse(text('config.schema.json'));
 const documentation = text('docs/configuration.md');
 const examples = [...documentation.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = '']) => yaml);
-const env = { OPENAI_API_KEY: 'sk-openai-1', GROQ_API_KEY: 'gsk-groq-1' };
+const env = { OPENAI_API_KEY: 'sk-openai-1', GROQ_API_KEY: 'gsk-groq-1', ANTHROPIC_API_KEY: 'sk-anthropic-1' };
 
 /** Every key of the file, as it is written in its mapping. */
 function keysOf(schema: unknown): string[] {
@@ -81,8 +81,20 @@ describe('docs/configuration.md', () => {
   it('has examples that load', () => {
     expect(examples.length).toBeGreaterThan(0);
     const { providers, defaultModel } = load(env, examples[0]);
-    expect(providers.map(({ name }) => name)).toEqual(['openai', 'groq', 'vllm']);
+    expect(providers.map(({ name }) => name)).toEqual(['openai', 'groq', 'vllm', 'anthropic']);
     expect(defaultModel).toBe('groq/llama-3.3-70b-versatile');
+    for (const example of examples) expect(load(env, example).enabled).toBe(true);
+  });
+
+  it('has an example of routing that says what it seems to say', () => {
+    const { routing } = load(
+      env,
+      examples.find((example) => example.startsWith('routing:')),
+    );
+    expect(routing.rules.map(({ policy }) => [policy.rule, policy.route?.name])).toEqual([
+      ['summaries', 'cheap'],
+      ['chat', 'balanced'],
+    ]);
   });
 
   it.each(variableNames)('has %s', (name) => {

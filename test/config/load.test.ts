@@ -3,6 +3,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, formatProblems } from '../../src/config/problem.ts';
 import { variableNames } from '../../src/config/variables.ts';
+import {
+  defaultBreaker,
+  defaultConcurrency,
+  defaultProbes,
+  defaultRetry,
+  defaultShedding,
+} from '../../src/resilience/settings.ts';
+import { noRouting } from '../../src/routing/settings.ts';
 import { type Env, KEY, load, problemsOf, said } from './loading.ts';
 
 describe('the defaults', () => {
@@ -34,6 +42,15 @@ describe('the defaults', () => {
       },
       media: { fetch: true, maxBytes: 20_971_520, maxHeldBytes: 268_435_456, maxItems: 20, timeoutMs: 10_000 },
       catalogue: { overrides: new Map(), refreshMs: undefined },
+      enabled: true,
+      routing: noRouting,
+      retry: defaultRetry,
+      breaker: defaultBreaker,
+      concurrency: defaultConcurrency,
+      shedding: defaultShedding,
+      probes: defaultProbes,
+      fallback: { answers: new Map(), always: undefined },
+      files: [],
       mockEverything: false,
       mock: { seed: 0, latencyMs: 0, tokensPerSecond: 0, errorRate: 0 },
       maxResponseBytes: 33_554_432,
@@ -66,6 +83,11 @@ describe('the variables', () => {
     [{ ANTIPHON_MOCK_TOKENS_PER_SECOND: '12.5' }, { mock: { tokensPerSecond: 12.5 } }],
     [{ ANTIPHON_MOCK_ERROR_RATE: '0.25' }, { mock: { errorRate: 0.25 } }],
     [{ USE_MOCK_LLM: 'TRUE' }, { mockEverything: true }],
+    [{ LLM_MAX_RETRIES: '0' }, { retry: { maxRetries: 0, beforeFallback: 0 } }],
+    [{ LLM_MAX_RETRIES: '10' }, { retry: { maxRetries: 10, beforeFallback: 1 } }],
+    [{ LLM_ENABLED: 'no' }, { enabled: false }],
+    [{ LLM_FALLBACK_TEXT: 'Sorry, ${x}.' }, { fallback: { answers: new Map([['default', 'Sorry, ${x}.']]) } }],
+    [{ ...KEY, LLM_PROVIDER_ORDER: 'groq, openai' }, { routing: { providerOrder: ['openai'] } }],
     [{ LLM_REQUEST_TIMEOUT: '2.5' }, { timeouts: { totalMs: 2500, firstTokenMs: 2500, streamTotalMs: 600_000 } }],
     [{ LLM_REQUEST_TIMEOUT: '900' }, { timeouts: { totalMs: 900_000, streamTotalMs: 900_000 } }],
     [{ OTEL_SERVICE_NAME: 'front door' }, { telemetry: { serviceName: 'front door' } }],
@@ -89,8 +111,12 @@ describe('the variables', () => {
     [{ LLM_REQUEST_TIMEOUT: '0' }, 'LLM_REQUEST_TIMEOUT is not a number of seconds'],
     [{ LLM_REQUEST_TIMEOUT: '60s' }, 'LLM_REQUEST_TIMEOUT is not a number of seconds'],
     [{ LLM_REQUEST_TIMEOUT: '86401' }, 'LLM_REQUEST_TIMEOUT is not a number of seconds'],
-    [{ LLM_MAX_RETRIES: '11' }, 'LLM_MAX_RETRIES is not a number of retries'],
-    [{ LLM_MAX_RETRIES: '-1' }, 'LLM_MAX_RETRIES is not a number of retries'],
+    [{ LLM_MAX_RETRIES: '11' }, 'LLM_MAX_RETRIES is too large'],
+    [{ LLM_MAX_RETRIES: '-1' }, 'LLM_MAX_RETRIES is too small'],
+    [{ LLM_ENABLED: 'maybe' }, 'LLM_ENABLED is not true or false'],
+    [{ LLM_FALLBACK_TEXT: 'x {{user}}' }, 'LLM_FALLBACK_TEXT has a placeholder that is not known'],
+    [{ LLM_PROVIDER_ORDER: 'openai, opnai' }, 'models.provider_order[1] is not the name of a provider'],
+    [{ LLM_PROVIDER_ORDER: 'openai,groq,openai' }, 'models.provider_order[2] is there twice'],
     [{ OTEL_SERVICE_NAME: 'a\u0007b' }, 'OTEL_SERVICE_NAME is not a possible name of a service'],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'c:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT is not the address of a collector'],
     [
@@ -225,7 +251,7 @@ modles: {}
         'The configuration has 2 problems:',
         '  ANTIPHON_HOST is not an IP address or a host name',
         '    Write an address such as 127.0.0.1, ::1 or 0.0.0.0, without a port.',
-        '  LLM_MAX_RETRIES is not a number of retries',
+        '  LLM_MAX_RETRIES is not a number',
         '    Write a whole number from 0 to 10.',
       ].join('\n'),
     );
@@ -299,6 +325,18 @@ providers:
     'models.default',
     'models.allowed',
     'models.default_provider',
+    'models.provider_order',
+    'routing.routes.r.targets',
+    'routing.tiers.fast',
+    'routing.tiers.fast.targets',
+    'routing.complexity.simple',
+    'routing.rules',
+    'retry.max_retries',
+    'shedding.memory.low',
+    'probes.by',
+    'fallback.always',
+    'fallback.answers.a',
+    'enabled',
     'timeouts.idle_ms',
     'limits.max_event_bytes',
     'mock.use',

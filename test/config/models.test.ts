@@ -231,7 +231,6 @@ describe('what the start says', () => {
   it.each<[Env, string]>([
     [{ GROQ_BASE_URL: 'https://x.example' }, 'The provider groq is off: GROQ_API_KEY is not set.'],
     [{ AZURE_API_KEY: 'x' }, 'The provider azure is off: AZURE_BASE_URL is not set.'],
-    [{ LLM_MAX_RETRIES: '3' }, 'LLM_MAX_RETRIES is set and not used: retries come with a later version.'],
     [{ LLM_API_KEY: 'x' }, 'LLM_API_KEY is set and not used: set LLM_PROVIDER or LLM_BASE_URL to say whose key it is.'],
     [{ ANTIPHON_GRCP_PORT: '1' }, 'ANTIPHON_GRCP_PORT is set and not known: did you mean ANTIPHON_GRPC_PORT?'],
     [

@@ -1,10 +1,15 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: that is what references in the file look like
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { setVariables, substitute } from '../../src/config/substitute.ts';
+import { ONLY_REFERENCE, referenceOf, setVariables, substitute } from '../../src/config/substitute.ts';
 import { load, said } from './loading.ts';
 
 const variables = setVariables({ A: 'one', B: ' two\n', EMPTY: '', SPACE: '  ', EVIL: '${A}', NONE: undefined });
+
+const gone = { problem: 'names a file that does not exist', fix: 'Write it.', isMissing: true };
+const closed = { problem: 'names a file that this process may not read', fix: 'Let it.', isMissing: false };
+const files = (path: string) =>
+  ({ '/a': 'text', '/a b/c:d': 'odd', '/evil': '${A} ${file:/a}', '/closed': closed })[path] ?? gone;
 
 describe('substitute', () => {
   it.each([
@@ -24,9 +29,19 @@ describe('substitute', () => {
     ['$$${A}', '$one'],
     ['$A costs $5', '$A costs $5'],
     ['${EVIL}', '${A}'],
+    ['${file:/a}', 'text'],
+    ['x${file:/a}y${A}', 'xtextyone'],
+    ['${file:/a:-default}', 'text'],
+    ['${file:/a b/c:d}', 'odd'],
+    ['${file:/none:-default}', 'default'],
+    ['${file:/none:-}', ''],
+    ['${file:/none:-a:-b}', 'a:-b'],
+    ['${file:/evil}', '${A} ${file:/a}'],
+    ['$${file:/a}', '${file:/a}'],
+    ['${file:-x}', 'x'],
   ])('%j becomes %j', (text, expected) => {
-    const result = substitute(text, variables);
-    expect(result).toMatchObject({ text: expected, missing: [], malformed: false });
+    const result = substitute(text, variables, files);
+    expect(result).toMatchObject({ text: expected, missing: [], unusable: [], malformed: false });
   });
 
   it.each([
@@ -34,19 +49,65 @@ describe('substitute', () => {
     ['${EMPTY}${SPACE}', ['EMPTY', 'SPACE']],
     ['${constructor}', ['constructor']],
   ])('%j misses %j', (text, missing) => {
-    expect(substitute(text, variables)).toMatchObject({ missing, malformed: false });
+    expect(substitute(text, variables, files)).toMatchObject({ missing, malformed: false });
   });
 
   it.each(['${', '${A', '${}', '${A B}', '${1A}', '${A-b}', '${A:b}', 'x ${:-y}'])('%j is malformed', (text) => {
-    expect(substitute(text, variables).malformed).toBe(true);
+    expect(substitute(text, variables, files).malformed).toBe(true);
+  });
+
+  it.each([
+    ['${file:/none}', [gone]],
+    ['${file:/closed}', [closed]],
+    ['${file:/closed:-default}', [closed]],
+    ['${file:/none}${file:/closed}', [gone, closed]],
+  ])('%j cannot use %j', (text, unusable) => {
+    expect(substitute(text, variables, files)).toMatchObject({
+      unusable,
+      missing: [],
+      malformed: false,
+      referred: true,
+    });
+  });
+
+  it('tells what it has put in, and not what counts where there is nothing', () => {
+    const { used } = substitute('${A}${NONE:-x}${file:/a}${file:/none:-y}${A}', variables, files);
+    expect(used).toEqual([
+      { kind: 'variable', name: 'A', value: 'one' },
+      { kind: 'file', name: '/a', value: 'text' },
+      { kind: 'variable', name: 'A', value: 'one' },
+    ]);
   });
 
   it('gives any text back whose dollars are doubled', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'A', ':', '-') }), (text) => {
-        expect(substitute(text.replaceAll('$', '$$$$'), variables).text).toBe(text);
+        expect(substitute(text.replaceAll('$', '$$$$'), variables, files).text).toBe(text);
       }),
     );
+  });
+});
+
+describe('a value that is only a reference', () => {
+  it.each([
+    ['${A}', 'A'],
+    ['${A:-}', 'A'],
+    ['${file:-}', 'file'],
+    ['${file:/a}', undefined],
+    ['${file:/a/b c:d:-}', undefined],
+  ])('%s is one', (text, variable) => {
+    expect([ONLY_REFERENCE.test(text), referenceOf(text)]).toEqual([true, variable]);
+  });
+
+  it.each(['', 'A', '$A', '${A}x', '${A:-x}', '${file:/a:-x}', '${file:/a:-x:-}', '${file:a}', '${file:}', '${A}${A}'])(
+    '%s is none',
+    (text) => {
+      expect([ONLY_REFERENCE.test(text), referenceOf(text)]).toEqual([false, undefined]);
+    },
+  );
+
+  it('is no number', () => {
+    expect(referenceOf(5)).toBeUndefined();
   });
 });
 

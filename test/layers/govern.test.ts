@@ -2,21 +2,40 @@ import { describe, expect, it } from 'vitest';
 import { WarningCode } from '#gen/antiphon/v1/completion_pb.js';
 import type { Retirement } from '../../src/catalogue/retirement.ts';
 import type { Call } from '../../src/core/call.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import { noPolicy, type Policy } from '../../src/core/policy.ts';
 import type { Target } from '../../src/core/target.ts';
+import { dropped } from '../../src/core/warnings.ts';
 import { govern } from '../../src/layers/govern.ts';
-import { route } from '../../src/layers/route.ts';
+import { selector } from '../../src/routing/selection.ts';
+import { noRouting } from '../../src/routing/settings.ts';
 import { helloRequest, helloResponse, testCall } from '../support/calls.ts';
+import { fakeClock } from '../support/fake-clock.ts';
 
 const a: Target = { provider: 'a', model: 'm' };
 const b: Target = { provider: 'b', model: 'm' };
 
 type Retirements = ReadonlyMap<Target, Retirement>;
-const layer = (allowed: readonly Target[], retirements: Retirements = new Map()) =>
-  govern({
+
+/** Whatever is named is at a and b. */
+function layer(allowedTargets: readonly Target[], retirements: Retirements = new Map()) {
+  const isOneOf = (targets: Iterable<Target>, wanted: Target) =>
+    [...targets].find(({ provider, model }) => provider === wanted.provider && model === wanted.model);
+  const allowed = (target: Target) => isOneOf(allowedTargets, target) !== undefined;
+  const models = {
     resolve: () => ({ targets: [a, b], reason: 'by name' }),
-    allowed: (target) => allowed.includes(target),
-    retirement: (target) => retirements.get(target),
+    ofTier: () => [],
+    has: () => true,
+    find: () => undefined,
+    allowed,
+  };
+  const measures = { latencyMs: () => undefined, busy: () => 0, costNanoUsd: () => undefined };
+  return govern({
+    select: selector({ settings: noRouting, models, measures, clock: fakeClock() }),
+    allowed,
+    retirement: (target) => retirements.get(isOneOf(retirements.keys(), target) ?? target),
   });
+}
 
 async function targetsOf(allowed: readonly Target[], call = testCall(), retirements?: Retirements) {
   let targets: readonly Target[] = [];
@@ -67,23 +86,61 @@ describe('govern', () => {
     const refused = layer([])(() => expect.fail('was called'))(call);
     await expect(refused).rejects.toMatchObject({ kind: 'model_not_allowed', facts: { target: a } });
     await expect(refused).rejects.toThrow(/"a\/m" is not allowed/);
-    expect(call.trail.target).toBe(a);
+    expect(call.trail.target).toEqual(a);
+  });
+
+  it('passes on what the selection warns of', async () => {
+    const warning = dropped('tier', 'Left out.');
+    const select = () => ({ targets: [a], reason: 'by name', warnings: [warning] });
+    const call = testCall();
+    await govern({ select, allowed: () => true, retirement: () => undefined })(async () => helloResponse())(call);
+    expect(call.trail.warnings).toEqual([warning]);
+  });
+
+  it('leaves no target on the record of a call for which there is none', async () => {
+    const select = () => {
+      throw new GatewayError('model_not_found', 'No such model.');
+    };
+    const call = testCall();
+    const refused = govern({ select, allowed: () => true, retirement: () => undefined })(() => expect.fail())(call);
+    await expect(refused).rejects.toMatchObject({ kind: 'model_not_found' });
+    expect(call.trail.target).toBeUndefined();
   });
 });
 
-describe('route', () => {
-  it('sends the call to the first target', async () => {
-    const call = testCall({ targets: [b, a] });
-    const stack = async (inner: Call) => {
-      expect(inner.target).toBe(b);
+describe('the policy below govern', () => {
+  const policyBelow = async (allowed: readonly Target[], policy: Policy) => {
+    let below: Policy | undefined;
+    await layer([a, ...allowed])(async (inner: Call) => {
+      below = inner.policy;
       return helloResponse();
-    };
-    await route((provider) => (provider === 'b' ? stack : undefined))(call);
-    expect(call.trail.target).toBe(b);
+    })(testCall({ policy }));
+    return below;
+  };
+  const c: Target = { provider: 'c', model: 'm' };
+  const shadowing = { to: b, share: 0.5 };
+  const escalation = { on: ['refused'], to: [b, c] } as const;
+  const both: Policy = { ...noPolicy, rule: 'x', priority: 'low', shadowing, escalation };
+
+  it.each<[string, Policy]>([
+    ['none', noPolicy],
+    ['shadowing', { ...noPolicy, shadowing }],
+    ['escalation', { ...noPolicy, escalation }],
+    ['both', both],
+  ])('is the same where all that it leads to is allowed: %s', async (_, policy) => {
+    expect(await policyBelow([b, c], policy)).toBe(policy);
   });
 
-  it('treats a missing provider as a defect', async () => {
-    await expect(route(() => undefined)(testCall({ targets: [a] }))).rejects.toMatchObject({ kind: 'internal' });
-    await expect(route(() => undefined)(testCall())).rejects.toMatchObject({ kind: 'internal' });
+  it.each<[readonly Target[], Partial<Policy>]>([
+    [[b], { shadowing, escalation: { ...escalation, to: [b] } }],
+    [[c], { shadowing: undefined, escalation: { ...escalation, to: [c] } }],
+    [[], { shadowing: undefined, escalation: undefined }],
+  ])('leads to nothing that is not allowed: %j', async (allowed, expected) => {
+    expect(await policyBelow(allowed, both)).toEqual({ ...both, ...expected });
+  });
+
+  it('loses one without the other', async () => {
+    expect(await policyBelow([], { ...noPolicy, shadowing })).toEqual(noPolicy);
+    expect(await policyBelow([], { ...noPolicy, escalation })).toEqual(noPolicy);
   });
 });

@@ -148,6 +148,19 @@ describe('the layer', () => {
     expect(asked).toEqual(['A', 'B', 'B']);
   });
 
+  it('tries no key twice in a call, even if it may be used again at once', async () => {
+    const asked: unknown[] = [];
+    const complete = keys(
+      ringOf(a, b),
+      () => undefined,
+    )(async ({ key: used }) => {
+      asked.push(used);
+      throw new GatewayError(asked.length > 2 ? 'internal' : 'upstream_rate_limited', 'no', { retryAfterMs: 0 });
+    });
+    await expect(complete(testCall())).rejects.toMatchObject({ kind: 'upstream_rate_limited' });
+    expect(asked).toEqual([a, b]);
+  });
+
   it('leaves other failures to others', async () => {
     const { asked, next } = provider({ A: 'upstream_error' });
     const ring = ringOf(a, b);

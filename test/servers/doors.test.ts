@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, test } from 'vitest';
+import { AttemptSchema, CallFailureSchema, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { DoorSettings } from '../../src/servers/settings.ts';
@@ -135,6 +137,28 @@ describe.each(Object.keys(ways))('%s', (way) => {
     const reply = await client.stream(streamComplete, {});
     expect(reply).toMatchObject({ messages: [start(), delta(1, 'par')], error: failed });
     expect(reply.headers).toMatchObject({ 'x-request-id': 'call-1' });
+  });
+
+  test('what was tried arrives with a failure, also where it fills the room that there is', async () => {
+    const usage = create(UsageSchema, { inputTokens: 900n, estimated: true });
+    const attempts = Array.from({ length: 8 }, (_, i) =>
+      create(AttemptSchema, { provider: 'openai', model: `m${i}`, status: 14, usage, leftBecause: 'word '.repeat(60) }),
+    );
+    const failure = create(CallFailureSchema, { attempts, usage, selectionReason: 'named' });
+    const error = new GatewayError('upstream_timeout', 'It took too long.', { failure });
+    const { client } = await open(way, {
+      complete: () => Promise.reject(error),
+      async streamComplete(_request, _inbound, out) {
+        out.write(start());
+        throw error;
+      },
+    });
+    const told = [(await client.unary(complete, {})).error, (await client.stream(streamComplete, {})).error];
+    for (const one of told) {
+      expect(one).toMatchObject({ code: 14, detailCount: 2, callFailure: { usage, selectionReason: 'named' } });
+      expect(one?.callFailure?.attempts.at(-1)).toMatchObject({ model: 'm7', usage });
+      expect(one?.callFailure?.attempts.length).toBeGreaterThan(3);
+    }
   });
 
   test.each([

@@ -98,6 +98,52 @@ describe.each(Object.keys(ways))('over %s', (way) => {
   });
 });
 
+test('more than 100 services are too many for a list', async () => {
+  const { client, doors } = await open('gRPC');
+  for (let n = 0; n < 98; n++) doors.health.set(`service-${n}`, SERVING);
+  const { messages } = await client.unary(list, {});
+  expect(Object.keys(messages[0]?.statuses ?? {})).toHaveLength(100);
+  doors.health.set('one-more', SERVING);
+  expect((await client.unary(list, {})).error).toMatchObject({ code: 8 });
+  expect((await client.unary(check, { service: 'one-more' })).messages).toMatchObject([{ status: SERVING }]);
+});
+
+test('once the gateway leaves, nothing serves again', () => {
+  const state = new HealthState(['', 'a']);
+  state.setAll(SERVING);
+  state.leave();
+  state.set('a', SERVING);
+  state.set('new', SERVING);
+  state.setAll(SERVING);
+  state.remove('');
+  expect(['', 'a', 'new'].map((service) => state.get(service))).toEqual([NOT_SERVING, NOT_SERVING, SERVICE_UNKNOWN]);
+});
+
+test('a watcher of a service that goes is told, and of one that did not change is not', async () => {
+  const state = new HealthState(['']);
+  const cancel = new AbortController();
+  const changes = state.watch(create(HealthCheckRequestSchema, { service: 'a' }), { signal: cancel.signal });
+  const statuses: unknown[] = [];
+  const seen = (async () => {
+    for await (const { status } of changes) statuses.push(status);
+  })();
+  const steps = [
+    () => state.set('a', SERVING),
+    () => state.set('a', SERVING),
+    () => state.remove('a'),
+    () => state.remove('a'),
+    () => state.set('a', NOT_SERVING),
+  ];
+  for (const step of steps) {
+    await delay(0);
+    step();
+  }
+  await delay(0);
+  cancel.abort();
+  await seen;
+  expect(statuses).toEqual([SERVICE_UNKNOWN, SERVING, SERVICE_UNKNOWN, NOT_SERVING]);
+});
+
 test('a watcher that left is forgotten', async () => {
   const state = new HealthState(['']);
   const cancel = new AbortController();

@@ -1,6 +1,15 @@
-import { toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import {
+  AttemptSchema,
+  type CallFailure,
+  CallFailureSchema,
+  CostSchema,
+  CostStatus,
+  UsageSchema,
+} from '#gen/antiphon/v1/completion_pb.js';
+import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import type { ErrorInfo } from '#gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '#gen/google/rpc/status_pb.js';
 import { type ErrorFacts, type ErrorKind, errorKinds, GatewayError } from '../../src/core/errors.ts';
@@ -14,6 +23,8 @@ const status = (facts: ErrorFacts = {}, message = 'It failed.', kind: ErrorKind 
 const infoOf = ({ details }: ReturnType<typeof status>) => details[0]?.value as ErrorInfo;
 const badRequestOf = ({ details }: ReturnType<typeof status>) =>
   details.map(({ value }) => value).find((value) => value.$typeName === 'google.rpc.BadRequest');
+const failureOf = ({ details }: ReturnType<typeof status>) =>
+  details.map(({ value }) => value).find((value) => value.$typeName === 'antiphon.v1.CallFailure');
 
 /** Text as the worst provider sends it: any code units, keys, line ends. */
 const anyText = fc
@@ -44,6 +55,10 @@ function trailerBytes(sent: ReturnType<typeof status>): number {
 
 describe('whatever the error says', () => {
   const violations = fc.array(fc.record({ field: anyText, description: anyText }), { maxLength: 80 });
+  const attempts = fc.record({ provider: anyText, model: anyText, leftBecause: anyText, upstreamRequestId: anyText });
+  const failures = fc
+    .record({ attempts: fc.array(attempts, { maxLength: 8 }), selectionReason: anyText })
+    .map((init) => create(CallFailureSchema, init));
   const facts = fc.record(
     {
       detail: anyText,
@@ -52,6 +67,7 @@ describe('whatever the error says', () => {
       upstreamCode: anyText,
       upstreamRequestId: anyText,
       retryAfterMs: fc.double({ noNaN: true, min: -1e6, max: 1e9 }),
+      failure: failures,
     },
     { requiredKeys: [] },
   );
@@ -62,6 +78,9 @@ describe('whatever the error says', () => {
         const sent = status(each as ErrorFacts, message, kind);
         const texts = [sent.message, ...Object.values(infoOf(sent).metadata)];
         for (const { field, description } of badRequestOf(sent)?.fieldViolations ?? []) texts.push(field, description);
+        const { selectionReason = '', attempts: shown = [] } = failureOf(sent) ?? {};
+        texts.push(selectionReason);
+        for (const one of shown) texts.push(one.provider, one.model, one.leftBecause, one.upstreamRequestId);
         for (const text of texts) {
           expect(text.isWellFormed()).toBe(true);
           expect(text).not.toMatch(/[\p{Cc}\u2028\u2029]/u);
@@ -156,4 +175,77 @@ test('many violations are bounded, and the last says how many are not shown', ()
   expect(fewer[0]?.description).toHaveLength(300);
   expect(fewer.length).toBeGreaterThan(3);
   expect(fewer.at(-1)?.description).toBe(`${200 - (fewer.length - 1)} more violations are not shown.`);
+});
+
+describe('what was tried', () => {
+  const usage = create(UsageSchema, { inputTokens: 900n, totalTokens: 900n, estimated: true });
+  const cost = create(CostSchema, { status: CostStatus.PRICED, totalNanoUsd: 9_000n, priceVersion: '2026-11-21' });
+  const attempt = (n: number, leftBecause = 'upstream timeout: went on to openai/gpt-6-luna') =>
+    create(AttemptSchema, {
+      provider: 'anthropic',
+      model: `claude-${n}`,
+      status: 14,
+      errorReason: ErrorReason.UPSTREAM_TIMEOUT,
+      duration: { seconds: 3n, nanos: 5e8 },
+      leftBecause,
+      upstreamRequestId: `req_${'x'.repeat(24)}`,
+      usage,
+      cost,
+    });
+  const failure = (...attempts: CallFailure['attempts']) =>
+    create(CallFailureSchema, { attempts, usage, cost, selectionReason: 'named; a/b passed over: open' });
+  const eight = Array.from({ length: 8 }, (_, i) => attempt(i));
+
+  test('is told whole, if it is as usual', () => {
+    const sent = status({ failure: failure(...eight), retryAfterMs: 1_000 });
+    expect(failureOf(sent)).toEqual(failure(...eight));
+    expect(sent.details).toHaveLength(3);
+    expect(trailerBytes(sent)).toBeLessThan(5 * 1024);
+  });
+
+  test('is not told where nothing is known', () => {
+    expect(failureOf(status())).toBeUndefined();
+    expect(failureOf(status({ failure: create(CallFailureSchema, { selectionReason: 'named' }) }))).toBeUndefined();
+  });
+
+  test('has no secrets in it, and not what cannot be sent', () => {
+    const dirty = { ...attempt(1, `key ${SECRET}`), upstreamRequestId: `a\nb ${SECRET}`, model: '\ud800' };
+    const told = failureOf(status({ failure: { ...failure(dirty), selectionReason: SECRET } }));
+    expect(told).toMatchObject({
+      selectionReason: '[redacted]',
+      attempts: [{ leftBecause: 'key [redacted]', upstreamRequestId: 'a b [redacted]', model: '\ufffd' }],
+    });
+    expect(dirty.leftBecause).toBe(`key ${SECRET}`);
+  });
+
+  test('loses its first tries where there is too little room', () => {
+    const long = Array.from({ length: 8 }, (_, i) => attempt(i, 'word '.repeat(40).trim()));
+    const models = (failureOf(status({ failure: failure(...long) }))?.attempts ?? []).map(({ model }) => model);
+    expect(models.length).toBeGreaterThan(2);
+    expect(models).toEqual(long.slice(-models.length).map(({ model }) => model));
+    expect(models.length).toBeLessThan(8);
+  });
+
+  test('is the last to have room: what is wrong with the request goes first', () => {
+    const violations = Array.from({ length: 50 }, (_, i) => ({ field: `m[${i}]`, description: 'x'.repeat(290) }));
+    const sent = status({ violations, failure: failure(...eight) });
+    expect(failureOf(sent)?.attempts.length ?? 0).toBeLessThan(3);
+    expect(badRequestOf(sent)?.fieldViolations.length).toBeGreaterThan(3);
+    expect(trailerBytes(sent)).toBeLessThan(5 * 1024);
+  });
+
+  test.each([600, 700, 800, 900, 1_000])('fits, or is left out, after a message of %i characters', (length) => {
+    const sent = status({ failure: failure(...eight) }, '語'.repeat(length));
+    expect(trailerBytes(sent)).toBeLessThan(5 * 1024);
+    const full = status({ failure: failure(...eight), upstreamCode: 'c'.repeat(200) }, 'm'.repeat(length));
+    expect(trailerBytes(full)).toBeLessThan(5 * 1024);
+  });
+
+  test('is left out where other details fill the room', () => {
+    const long = '語'.repeat(200);
+    const facts = { target: { provider: long, model: long }, upstreamCode: long, upstreamRequestId: long };
+    const sent = status({ ...facts, failure: failure(...eight) });
+    expect(failureOf(sent)).toBeUndefined();
+    expect(sent.details).toEqual(status(facts).details);
+  });
 });

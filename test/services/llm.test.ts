@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest';
 import {
   AttemptSchema,
   CacheStatus,
+  CostSchema,
   CostStatus,
   FinishReason,
   type StreamCompleteResponse,
+  UsageSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { HealthRequestSchema, HealthStatus, ProviderHealthSchema } from '#gen/antiphon/v1/health_pb.js';
+import { HealthResponseSchema } from '#gen/antiphon/v1/health_pb.js';
 import { ListModelsRequestSchema, ModelSchema } from '#gen/antiphon/v1/model_pb.js';
 import { addWarnings, type Call } from '../../src/core/call.ts';
 import type { Complete } from '../../src/core/complete.ts';
@@ -35,10 +37,9 @@ function serviceOver(complete: Complete, overrides: Partial<LlmServiceParts> = {
       return complete(call);
     },
     models: () => models,
-    health: () => ({ serving: true, activeCalls: 0, providers: [] }),
+    health: () => create(HealthResponseSchema),
     refused: (call, error) => refusals.push({ call, error }),
     clock,
-    version: '1.2.3',
     ...overrides,
   });
   return { service, clock, calls, refusals };
@@ -133,6 +134,28 @@ describe('complete', () => {
     expect(refusals).toEqual([]);
   });
 
+  it('counts what other tries have cost', async () => {
+    const { service } = serviceOver(async (call) => {
+      call.trail.partialCost = create(CostSchema, { status: CostStatus.PRICED, totalNanoUsd: 30n });
+      const cost = create(CostSchema, { status: CostStatus.PRICED, totalNanoUsd: 12n });
+      return { ...helloResponse(), cost };
+    });
+    const { cost } = await service.complete(helloRequest(), inboundOf());
+    expect(cost).toMatchObject({ totalNanoUsd: 42n, otherAttemptsNanoUsd: 30n });
+  });
+
+  it('tells with an error what was tried, whatever was thrown', async () => {
+    const { service } = serviceOver(async (call) => {
+      call.trail.attempts.push(create(AttemptSchema, { provider: 'mock' }));
+      throw new Error('a defect');
+    });
+    const failed = service.complete(helloRequest(), inboundOf());
+    await expect(failed).rejects.toMatchObject({
+      kind: 'internal',
+      facts: { failure: { attempts: [{ provider: 'mock' }] } },
+    });
+  });
+
   it('ends with the reason for which the caller’s signal aborts', async () => {
     const controller = new AbortController();
     const { service } = serviceOver(hang);
@@ -189,6 +212,17 @@ describe('streamComplete', () => {
     expect(out.messages.map(({ event }) => event.case)).toEqual(['start', 'textDelta']);
     expect(checkEvents(out.messages)).toBeTypeOf('string');
   });
+
+  it('tells with the error what the part that came will have cost', async () => {
+    const usage = create(UsageSchema, { totalTokens: 4n, estimated: true });
+    const { service } = serviceOver(async (call) => {
+      call.sink?.emit(textDelta('hel'));
+      call.trail.partialUsage = usage;
+      throw down;
+    });
+    const failed = service.streamComplete(helloRequest(), inboundOf(), listOut());
+    await expect(failed).rejects.toMatchObject({ kind: 'upstream_error', facts: { failure: { usage } } });
+  });
 });
 
 describe('a request that breaks a rule', () => {
@@ -230,30 +264,5 @@ describe('listModels', () => {
     const { service } = serviceOver(hang);
     const asked = service.listModels(create(ListModelsRequestSchema, { pageToken: 'x' }), inboundOf());
     await expect(asked).rejects.toMatchObject({ kind: 'invalid_request' });
-  });
-});
-
-describe('health', () => {
-  const healthOf = async (serving: boolean) => {
-    const providers = [
-      create(ProviderHealthSchema, { provider: 'mock', status: HealthStatus.SERVING, activeCalls: 2 }),
-    ];
-    const { service, clock } = serviceOver(hang, { health: () => ({ serving, activeCalls: 3, providers }) });
-    clock.advance(61_500);
-    return service.health(create(HealthRequestSchema), inboundOf());
-  };
-
-  it('tells the state, the version and the time since the start', async () => {
-    expect(await healthOf(true)).toMatchObject({
-      status: HealthStatus.SERVING,
-      version: '1.2.3',
-      uptime: { seconds: 61n, nanos: 500_000_000 },
-      activeCalls: 3,
-      providers: [{ provider: 'mock', status: HealthStatus.SERVING, activeCalls: 2 }],
-    });
-  });
-
-  it('tells when no calls are accepted', async () => {
-    expect(await healthOf(false)).toMatchObject({ status: HealthStatus.NOT_SERVING });
   });
 });

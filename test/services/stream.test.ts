@@ -13,7 +13,7 @@ import { dropped, mocked } from '../../src/core/warnings.ts';
 import { StreamWriter } from '../../src/services/stream.ts';
 import { helloResponse } from '../support/calls.ts';
 import { fakeClock } from '../support/fake-clock.ts';
-import { deltasWithRestarts, inboundOf, listOut } from '../support/requests.ts';
+import { deltasWithRestarts, inboundOf, listOut, restart } from '../support/requests.ts';
 
 function writer() {
   const out = listOut();
@@ -70,6 +70,21 @@ describe('StreamWriter', () => {
     clock.advance(30);
     sink.emit(textDelta('b'));
     expect(trail.firstTokenAtMs).toBe(1_030);
+  });
+
+  it('goes on after a restart, which changes neither how it began nor when', () => {
+    const { out, sink, trail, clock } = writer();
+    trail.target = { provider: 'one', model: 'a' };
+    sink.emit(textDelta('a'));
+    clock.advance(30);
+    trail.target = { provider: 'two', model: 'b' };
+    sink.emit(restart());
+    sink.emit(textDelta('b'));
+    sink.completed(helloResponse());
+    expect(cases(out.messages)).toEqual(['start', 'textDelta', 'restart', 'textDelta', 'completed']);
+    expect(out.messages[0]?.event.value).toMatchObject({ provider: 'one', model: 'a' });
+    expect(trail.firstTokenAtMs).toBe(1_000);
+    expect(checkEvents(out.messages)).toBeUndefined();
   });
 
   it('ends with everything but the content, and leaves the response as it is', () => {

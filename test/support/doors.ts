@@ -17,6 +17,7 @@ import {
   Http2SessionManager,
 } from '@connectrpc/connect-node';
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { type CallFailure, CallFailureSchema } from '#gen/antiphon/v1/completion_pb.js';
 import {
   type BadRequest,
   BadRequestSchema,
@@ -35,6 +36,7 @@ export interface DoorError {
   readonly errorInfo: ErrorInfo | undefined;
   readonly badRequest: BadRequest | undefined;
   readonly retryInfo: RetryInfo | undefined;
+  readonly callFailure: CallFailure | undefined;
   /** How many details there are, known or not. */
   readonly detailCount: number;
   readonly metadata: Readonly<Record<string, string>>;
@@ -177,6 +179,7 @@ function grpcError({ code, details, metadata }: ServiceError): DoorError {
     errorInfo: find(ErrorInfoSchema, (schema) => packed.map((any) => anyUnpack(any, schema))),
     badRequest: find(BadRequestSchema, (schema) => packed.map((any) => anyUnpack(any, schema))),
     retryInfo: find(RetryInfoSchema, (schema) => packed.map((any) => anyUnpack(any, schema))),
+    callFailure: find(CallFailureSchema, (schema) => packed.map((any) => anyUnpack(any, schema))),
     detailCount: packed.length,
     metadata: metadataRecord(metadata),
   };
@@ -265,6 +268,7 @@ function connectError(error: ConnectError): DoorError {
     errorInfo: error.findDetails(ErrorInfoSchema)[0],
     badRequest: error.findDetails(BadRequestSchema)[0],
     retryInfo: error.findDetails(RetryInfoSchema)[0],
+    callFailure: error.findDetails(CallFailureSchema)[0],
     detailCount: error.details.length,
     metadata,
   };

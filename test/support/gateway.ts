@@ -1,6 +1,6 @@
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { systemClock } from '../../src/core/clock.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { redactor } from '../../src/core/redact.ts';
 import { type Running, start } from '../../src/start.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -22,6 +22,8 @@ export interface TestGatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The text of the configuration file. */
   readonly file?: string;
+  /** Instead of the machine's. */
+  readonly clock?: Clock;
 }
 
 const FREE_PORTS = { ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_METRICS_PORT: '0' };
@@ -29,7 +31,11 @@ const FREE_PORTS = { ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
 
 /** A whole gateway in this process, on free ports, configured as a user would. Close it. */
-export async function startGateway({ env = {}, file }: TestGatewayOptions = {}): Promise<TestGateway> {
+export async function startGateway({
+  env = {},
+  file,
+  clock = systemClock,
+}: TestGatewayOptions = {}): Promise<TestGateway> {
   const variables = { ...FREE_PORTS, ...(file === undefined ? {} : { ANTIPHON_CONFIG: 'test.yaml' }), ...env };
   const config = loadConfig(variables, () => Buffer.from(file ?? ''));
   let logged = '';
@@ -38,14 +44,14 @@ export async function startGateway({ env = {}, file }: TestGatewayOptions = {}):
     version: '0.0.0',
     level: 'debug',
     redact: redactor(config.secrets),
-    clock: systemClock,
+    clock,
     stream: {
       write(line) {
         logged += line;
       },
     },
   });
-  const running = await start(config, log);
+  const running = await start(config, log, { clock });
   const { grpc, http, metrics } = running.addresses;
   return {
     ...running,
@@ -63,11 +69,15 @@ export async function startGateway({ env = {}, file }: TestGatewayOptions = {}):
   };
 }
 
-/** The environment for one OpenAI-compatible provider, called `test`, with the model `test-model` as its default. */
+/**
+ * The environment for one OpenAI-compatible provider, called `test`, with the model `test-model` as its default. Nothing
+ * is tried twice, so that a test sees what one try does.
+ */
 export const providerAt = (url: string): Record<string, string> => ({
   LLM_PROVIDER: 'test',
   LLM_BASE_URL: url,
   LLM_API_KEY: 'sk-test-key-of-the-gateway',
   LLM_DEFAULT_MODEL: 'test-model',
   ALLOWED_MODELS: 'test/*',
+  LLM_MAX_RETRIES: '0',
 });

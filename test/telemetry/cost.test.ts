@@ -9,6 +9,11 @@ it.each<[string, Cost | undefined, ReturnType<typeof readCost>]>([
   ['priced', cost(CostStatus.PRICED), { status: 'priced', nanoUsd: 7 }],
   ['reported', cost(CostStatus.REPORTED), { status: 'reported', nanoUsd: 7 }],
   ['unpriced', cost(CostStatus.UNPRICED), { status: 'unpriced', nanoUsd: undefined }],
+  [
+    'unpriced, after tries whose cost is known',
+    create(CostSchema, { status: CostStatus.UNPRICED, otherAttemptsNanoUsd: 3n }),
+    { status: 'unpriced', nanoUsd: 3 },
+  ],
   ['of no kind', cost(CostStatus.UNSPECIFIED), { status: undefined, nanoUsd: undefined }],
   ['none', undefined, { status: undefined, nanoUsd: undefined }],
 ])('a cost: %s', (_, given, expected) => {

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import {
+  AttemptSchema,
   CallContextSchema,
   CompleteRequestSchema,
   CompleteResponseSchema,
@@ -97,6 +98,18 @@ describe('what is asked', () => {
     const call = asked({}, TARGET);
     const attributes = requestAttributes({ ...call, trail: { ...call.trail, partialCost } });
     expect(attributes['antiphon.cost.partial_nano_usd']).toBe(9);
+  });
+
+  it('has how the target was found, and what the way there was', () => {
+    const call = asked({}, TARGET);
+    const way = { selectionReason: 'tier balanced', rule: 'batch', queuedMs: 1.5 };
+    const trail = { ...call.trail, ...way, attempts: [create(AttemptSchema), create(AttemptSchema)] };
+    expect(requestAttributes({ ...call, trail })).toMatchObject({
+      'antiphon.selection.reason': 'tier balanced',
+      'antiphon.rule': 'batch',
+      'antiphon.attempts': 2,
+      'antiphon.queue_ms': 1.5,
+    });
   });
 
   it('is of the configured provider, unless the conventions name it otherwise', () => {

@@ -1,11 +1,19 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CostSchema, CostStatus, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { errorKinds } from '../../src/core/errors.ts';
+import {
+  type Attempt,
+  AttemptSchema,
+  type Cost,
+  CostSchema,
+  CostStatus,
+  UsageSchema,
+} from '#gen/antiphon/v1/completion_pb.js';
+import { duration } from '../../src/core/duration.ts';
+import { type ErrorKind, errorKinds, errorRule } from '../../src/core/errors.ts';
 import type { Target } from '../../src/core/target.ts';
 import type { KeysAside } from '../../src/telemetry/key-metrics.ts';
 import { type CallMeasure, callMetrics } from '../../src/telemetry/metrics.ts';
-import { startTelemetry, type Telemetry } from '../../src/telemetry/otel.ts';
+import { startTelemetry, type Telemetry, type TelemetryOptions } from '../../src/telemetry/otel.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 const LUNA: Target = { provider: 'openai', model: 'gpt-6-luna' };
@@ -19,6 +27,7 @@ afterEach(async () => {
 async function start(
   knownTargets: readonly Target[] = [LUNA, NOVA],
   keysAside: () => readonly KeysAside[] = () => [],
+  options: Partial<TelemetryOptions> = {},
 ): Promise<Telemetry> {
   const telemetry = await startTelemetry({
     serviceName: 'antiphon',
@@ -30,6 +39,7 @@ async function start(
     keysAside,
     clock: fakeClock(),
     log: { info: () => undefined, warn: () => undefined },
+    ...options,
   });
   open.push(telemetry);
   return telemetry;
@@ -47,8 +57,9 @@ const measure = (values: Partial<CallMeasure> = {}): CallMeasure => ({
   error: undefined,
   durationMs: 500,
   firstTokenMs: undefined,
-  gatewayMs: 0.2,
+  overheadMs: 0.2,
   usage: undefined,
+  attempts: [],
   ...values,
 });
 
@@ -78,10 +89,30 @@ describe('a scrape', () => {
       'llm_cost_usd_total counter',
       'llm_unpriced_calls_total counter',
       'llm_errors_total counter',
+      'llm_attempts_total counter',
       'llm_active_requests gauge',
       'llm_governance_violations_total counter',
       'llm_metrics_overflow_total counter',
       'llm_keys_set_aside gauge',
+      'llm_retries_total counter',
+      'llm_retry_budget_exhausted_total counter',
+      'llm_fallbacks_total counter',
+      'llm_restarts_total counter',
+      'llm_hedges_total counter',
+      'llm_escalations_total counter',
+      'llm_fallback_answers_total counter',
+      'llm_shadow_calls_total counter',
+      'llm_shadow_cost_usd_total counter',
+      'llm_shadow_duration_seconds histogram',
+      'llm_shed_total counter',
+      'llm_calls_ended_for_memory_total counter',
+      'llm_queue_refusals_total counter',
+      'llm_breaker_transitions_total counter',
+      'llm_provider_up gauge',
+      'llm_queued_calls gauge',
+      'llm_breaker_open gauge',
+      'llm_config_reloads_total counter',
+      'llm_config_last_reload_success_timestamp_seconds gauge',
       'process_cpu_seconds_total counter',
       'process_resident_memory_bytes gauge',
       'process_start_time_seconds gauge',
@@ -92,7 +123,7 @@ describe('a scrape', () => {
 
   it('says what a call was', async () => {
     const telemetry = await start();
-    telemetry.metrics.finished(measure({ durationMs: 500, firstTokenMs: 30, gatewayMs: 0.2, usage }));
+    telemetry.metrics.finished(measure({ durationMs: 500, firstTokenMs: 30, overheadMs: 0.2, usage }));
     const samples = await scrape(telemetry);
     expect(samples.get(`llm_requests_total{${OF},status="OK"}`)).toBe(1);
     expect(samples.get(`llm_request_duration_seconds_count{${OF},status="OK"}`)).toBe(1);
@@ -173,6 +204,54 @@ describe('a scrape', () => {
   });
 });
 
+const tried = (target: Target, error?: ErrorKind, spent: Pick<Partial<Attempt>, 'usage' | 'cost'> = {}): Attempt =>
+  create(AttemptSchema, {
+    ...target,
+    ...(error && { errorReason: errorRule(error).reason }),
+    duration: duration(5),
+    ...spent,
+  });
+
+const priced = (totalNanoUsd: bigint): Cost => create(CostSchema, { status: CostStatus.PRICED, totalNanoUsd });
+
+describe('tries', () => {
+  it('are counted where they were made, by how they ended', async () => {
+    const telemetry = await start();
+    const overtaken = create(AttemptSchema, LUNA);
+    const attempts = [tried(LUNA, 'upstream_timeout'), tried(LUNA, 'upstream_timeout'), overtaken, tried(NOVA)];
+    telemetry.metrics.finished(measure({ target: NOVA, attempts }));
+    const samples = await scrape(telemetry);
+    const found = [...samples].filter(([name]) => name.startsWith('llm_attempts_total'));
+    expect(found).toEqual([
+      [`llm_attempts_total{${OF},error_type="upstream_timeout"}`, 2],
+      [`llm_attempts_total{${OF},error_type="cancelled"}`, 1],
+      ['llm_attempts_total{provider="local",model="nova",error_type="none"}', 1],
+    ]);
+    expect(samples.get('llm_requests_total{provider="local",model="nova",status="OK"}')).toBe(1);
+  });
+
+  it('are paid for where they were made, and not once more with the call', async () => {
+    const telemetry = await start();
+    const partial = { usage: create(UsageSchema, { inputTokens: 7n, outputTokens: 2n }), cost: priced(1_000_000_000n) };
+    const answer = { usage, cost: priced(3_000_000_000n) };
+    const attempts = [tried(LUNA, 'upstream_reset', partial), tried(NOVA, undefined, answer)];
+    telemetry.metrics.finished(measure({ target: NOVA, usage, cost: priced(4_000_000_000n), attempts }));
+    const samples = await scrape(telemetry);
+    expect(samples.get(`llm_cost_usd_total{${OF}}`)).toBe(1);
+    expect(samples.get('llm_cost_usd_total{provider="local",model="nova"}')).toBe(3);
+    expect(samples.get(`llm_tokens_total{${OF},token_type="input"}`)).toBe(7);
+    expect(samples.get('llm_tokens_total{provider="local",model="nova",token_type="input"}')).toBe(100);
+  });
+
+  it('that do not say what they used leave it to the call', async () => {
+    const telemetry = await start();
+    telemetry.metrics.finished(measure({ usage, cost: priced(1_000_000_000n), attempts: [tried(LUNA)] }));
+    const samples = await scrape(telemetry);
+    expect(samples.get(`llm_cost_usd_total{${OF}}`)).toBe(1);
+    expect(samples.get(`llm_tokens_total{${OF},token_type="input"}`)).toBe(100);
+  });
+});
+
 describe('buckets', () => {
   const buckets = async (name: string, values: Partial<CallMeasure>, labels: string) => {
     const telemetry = await start();
@@ -190,8 +269,8 @@ describe('buckets', () => {
     ['llm_request_duration_seconds', { durationMs: 80.1 }, `${OF},status="OK"`, durations, '0.16'],
     ['llm_request_duration_seconds', { durationMs: 1e6 }, `${OF},status="OK"`, durations, '+Inf'],
     ['llm_time_to_first_token_seconds', { firstTokenMs: 0 }, OF, durations, '0.01'],
-    ['llm_gateway_overhead_seconds', { gatewayMs: 0.06 }, OF, overheads, '0.0001'],
-    ['llm_gateway_overhead_seconds', { gatewayMs: -1 }, OF, overheads, '0.00005'],
+    ['llm_gateway_overhead_seconds', { overheadMs: 0.06 }, OF, overheads, '0.0001'],
+    ['llm_gateway_overhead_seconds', { overheadMs: -1 }, OF, overheads, '0.00005'],
   ];
   it.each(table)('%s of %j', async (name, values, labels, bounds, first) => {
     const found = await buckets(name, values, labels);
@@ -201,7 +280,7 @@ describe('buckets', () => {
 
   it('never add less than nothing', async () => {
     const telemetry = await start();
-    telemetry.metrics.finished(measure({ gatewayMs: -1 }));
+    telemetry.metrics.finished(measure({ overheadMs: -1 }));
     expect((await scrape(telemetry)).get(`llm_gateway_overhead_seconds_sum{${OF}}`)).toBe(0);
   });
 });
@@ -233,6 +312,17 @@ describe('labels are closed', () => {
     expect(requests.map(([, count]) => count)).toEqual([2000, 2000]);
   });
 
+  it('a provider without a model of its own has a label', async () => {
+    const telemetry = await start([LUNA], undefined, { knownProviders: ['bare'] });
+    telemetry.metrics.started('bare');
+    telemetry.tell({ type: 'budget_spent', provider: 'bare' });
+    const samples = await scrape(telemetry);
+    expect(samples.get('llm_active_requests{provider="bare"}')).toBe(1);
+    expect(samples.get('llm_retry_budget_exhausted_total{provider="bare"}')).toBe(1);
+    telemetry.metrics.finished(measure({ target: { provider: 'bare', model: 'x' } }));
+    expect((await scrape(telemetry)).get('llm_requests_total{provider="bare",model="other",status="OK"}')).toBe(1);
+  });
+
   it('each series is there once, whatever happens', async () => {
     const telemetry = await start();
     for (let round = 0; round < 2; round++) {
@@ -253,7 +343,7 @@ describe('labels are closed', () => {
   it('and known models beyond the cap are other, and counted', async () => {
     const known = ['a', 'b', 'c'].map((model) => ({ provider: 'p', model }));
     const { metrics, producer } = callMetrics({ known, clock: fakeClock(), maxModels: 2 });
-    for (const target of [...known, ...known]) metrics.finished(measure({ target }));
+    for (const target of [...known, ...known]) metrics.finished(measure({ target, attempts: [tried(target)] }));
     const { resourceMetrics } = await producer.collect();
     const points = (name: string) =>
       resourceMetrics.scopeMetrics[0]?.metrics

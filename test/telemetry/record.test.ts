@@ -46,7 +46,7 @@ const outcome = (values: Partial<CallOutcome> = {}): CallOutcome => ({
   startedMs: 1000,
   endedMs: 1500.12345,
   warnings: 0,
-  attempts: 1,
+  attempts: [create(AttemptSchema)],
   requestType: '',
   labels: {},
   ...values,
@@ -95,7 +95,10 @@ describe('the line of a call', () => {
     const { record, parsed } = recording();
     const context = create(CallContextSchema, { traceId: 'req-42', sourceAgent: 'planner', sessionId: 's-1' });
     const rest = { firstTokenAtMs: 1030, upstreamMs: 499, usage, cost, finishReason: FinishReason.TOOL_CALLS };
-    record(outcome({ context, ...rest, warnings: 2, attempts: 3, requestType: 'summary', labels: { team: 'search' } }));
+    const way = { selectionReason: 'tier balanced', rule: 'batch', queuedMs: 0.5, fallbacks: 1 };
+    const attempts = [create(AttemptSchema), create(AttemptSchema), create(AttemptSchema)];
+    const asked = { requestType: 'summary', labels: { team: 'search' } };
+    record(outcome({ context, ...rest, ...way, ...asked, warnings: 2, attempts }));
     expect(parsed()[0]).toMatchObject({
       trace_id: 'req-42',
       source_agent: 'planner',
@@ -105,6 +108,10 @@ describe('the line of a call', () => {
       finish_reason: 'tool_calls',
       ttft_ms: 30,
       gateway_ms: 1.123,
+      queued_ms: 0.5,
+      selection: 'tier balanced',
+      rule: 'batch',
+      fallbacks: 1,
       input_tokens: 100,
       output_tokens: 50,
       cached_input_tokens: 30,
@@ -116,6 +123,12 @@ describe('the line of a call', () => {
       warnings: 2,
       attempts: 3,
     });
+  });
+
+  it('without a price has what other tries cost, if that is known', () => {
+    const { record, parsed } = recording();
+    record(outcome({ cost: create(CostSchema, { status: CostStatus.UNPRICED, otherAttemptsNanoUsd: 7n }) }));
+    expect(parsed()[0]).toMatchObject({ cost_status: 'unpriced', cost_nano_usd: 7 });
   });
 
   it('without a price says so, and names no amount', () => {
@@ -155,7 +168,7 @@ describe('the line of a call', () => {
 
   it('refused before it had a target is whole, too', () => {
     const { record, parsed } = recording();
-    record(outcome({ target: undefined, attempts: 0, error: new GatewayError('invalid_request', 'Bad.') }));
+    record(outcome({ target: undefined, attempts: [], error: new GatewayError('invalid_request', 'Bad.') }));
     expect(parsed()[0]).not.toHaveProperty('provider');
     expect(parsed()[0]).toMatchObject({ status: 'INVALID_ARGUMENT', error_reason: 'INVALID_REQUEST', attempts: 0 });
   });
@@ -190,6 +203,7 @@ describe('text', () => {
   const table: [string, Partial<CallOutcome>, Record<string, string>][] = [
     ['a model with a control character', { target: { ...TARGET, model: 'a\x9bb' } }, { model: 'a\\u009bb' }],
     ['a long model', { target: { ...TARGET, model: long } }, { model: `${long.slice(0, 253)}...` }],
+    ['a long reason', { selectionReason: long }, { selection: `${long.slice(0, 253)}...` }],
     ['a long request type', { requestType: long }, { request_type: `${long.slice(0, 61)}...` }],
     ['a secret in one of them', { requestType: CANARY }, { request_type: '[redacted]', caller: 'anonymous' }],
   ];
@@ -224,7 +238,14 @@ describe('no secret and no words of others', () => {
     const cause = Object.assign(new Error(words), { code: words, name: words });
     const facts = { cause, detail: words, upstreamCode: words, upstreamRequestId: words, target: TARGET };
     const context = create(CallContextSchema, { traceId: words, sourceAgent: words, sessionId: words });
-    const text = { caller: words, requestType: words, labels: { [words]: words }, target: { ...TARGET, model: words } };
+    const text = {
+      caller: words,
+      selectionReason: words,
+      rule: words,
+      requestType: words,
+      labels: { [words]: words },
+      target: { ...TARGET, model: words },
+    };
     for (const kind of errorKinds) record({ ...failed(kind, facts), context, ...text });
     expect(lines).toHaveLength(errorKinds.length);
     expect(lines.join()).toContain('[redacted]');
@@ -250,10 +271,22 @@ describe('no secret and no words of others', () => {
 
 it('the metrics get the same times and cost', () => {
   const { record, measures } = recording();
-  record(outcome({ endedMs: 1500, firstTokenAtMs: 1030, upstreamMs: 600, usage, cost }));
+  const attempts = [create(AttemptSchema)];
+  record(outcome({ endedMs: 1500, firstTokenAtMs: 1030, upstreamMs: 600, usage, cost, attempts }));
   expect(measures).toEqual([
-    { target: TARGET, error: undefined, durationMs: 500, firstTokenMs: 30, gatewayMs: 0, usage, cost },
+    { target: TARGET, error: undefined, durationMs: 500, firstTokenMs: 30, overheadMs: 0, usage, cost, attempts },
   ]);
+});
+
+it.each([
+  [{ upstreamMs: 300 }, 200],
+  [{ upstreamMs: 300, queuedMs: 150 }, 50],
+  [{ upstreamMs: 300, queuedMs: 250 }, 0],
+])('waiting is no work of the gateway: %j', (times, overheadMs) => {
+  const { record, measures, parsed } = recording();
+  record(outcome({ endedMs: 1500, ...times }));
+  expect(measures[0]?.overheadMs).toBe(overheadMs);
+  expect(parsed()[0]?.gateway_ms).toBe(200);
 });
 
 describe('the outcome of a completion', () => {
@@ -273,7 +306,8 @@ describe('the outcome of a completion', () => {
   });
 
   it('that gave a response', () => {
-    const trail = { ...newTrail(), target: TARGET, upstreamMs: 7, firstTokenAtMs: 1010 };
+    const way = { selectionReason: 'the default model', rule: 'batch', queuedMs: 3, fallbacks: 2 };
+    const trail = { ...newTrail(), target: TARGET, upstreamMs: 7, firstTokenAtMs: 1010, ...way };
     trail.attempts.push(create(AttemptSchema));
     trail.warnings.push(mocked());
     const response = create(CompleteResponseSchema, { usage, cost, finishReason: FinishReason.STOP });
@@ -287,12 +321,13 @@ describe('the outcome of a completion', () => {
       endedMs: 1500,
       firstTokenAtMs: 1010,
       upstreamMs: 7,
+      ...way,
       usage,
       cost,
       finishReason: FinishReason.STOP,
       error: undefined,
       warnings: 1,
-      attempts: 1,
+      attempts: [create(AttemptSchema)],
       requestType: 'summary',
       labels: { a: 'b' },
     });
@@ -300,6 +335,18 @@ describe('the outcome of a completion', () => {
       method: 'antiphon.v1.LlmService/Complete',
       firstTokenAtMs: undefined,
     });
+  });
+
+  it('counts all tries, whichever of them gave the answer', () => {
+    const trail = { ...newTrail(), partialUsage: create(UsageSchema, { inputTokens: 1n }), partialCost: cost };
+    const response = create(CompleteResponseSchema, { usage, cost });
+    expect(callOutcome(call({ trail }), 1500, response)).toMatchObject({
+      usage: { inputTokens: 101n, outputTokens: 50n, estimated: true },
+      cost: { totalNanoUsd: 246_912n, otherAttemptsNanoUsd: 123_456n },
+    });
+    const nothing = create(CompleteResponseSchema);
+    expect(callOutcome(call({ trail }), 1500, nothing)).toMatchObject({ usage: trail.partialUsage, cost });
+    expect(callOutcome(call(), 1500, nothing)).toMatchObject({ usage: undefined, cost: undefined });
   });
 
   it('that failed', () => {

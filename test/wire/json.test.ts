@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
-import {
-  asArray,
-  asCount,
-  asObject,
-  asString,
-  cleanJson,
-  cleanObjectText,
-  parseJson,
-  tryParseJson,
-} from '../../src/wire/json.ts';
+import { asArray, asCount, asObject, asString, tryParseJson } from '../../src/core/json.ts';
+import { cleanJson, cleanObjectText, parseJson } from '../../src/wire/json.ts';
 
 const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
 

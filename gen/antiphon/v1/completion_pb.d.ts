@@ -24,8 +24,10 @@ export declare const file_antiphon_v1_completion: GenFile;
  */
 export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> & {
   /**
-   * The model: "provider/id" ("openai/gpt-6-luna"), or an id alone ("gpt-6-luna") if a provider that is switched on
-   * is known to have it, or the name of a route of the server's configuration.
+   * The model: the name of a route of the server's configuration; or "provider/id" ("openai/gpt-6-luna"); or an id alone
+   * ("gpt-6-luna") if a provider that is switched on is known to have it; or "fallback/<name>" for an answer that the
+   * server is configured with. A rule of the server about this model may send the call elsewhere; `selection_reason`
+   * says so.
    *
    * At most 256 bytes. Empty: a model is chosen by the server's rules, by `tier`, by `complexity`, or is the default one,
    * the first of these that says something.
@@ -44,14 +46,16 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   messages: Message[];
 
   /**
-   * Choose a model of this tier. Only where `model` is empty.
+   * Choose a model of this tier. Only where `model` is empty. If something that goes before it has chosen, a warning says
+   * so.
    *
    * @generated from field: antiphon.v1.ModelTier tier = 3;
    */
   tier: ModelTier;
 
   /**
-   * Choose a model for a task this hard. Only where `model` is empty and `tier` is not set.
+   * Choose a model for a task this hard. Only where `model` is empty and `tier` is not set. If something that goes before
+   * it has chosen, a warning says so.
    *
    * @generated from field: antiphon.v1.TaskComplexity complexity = 4;
    */
@@ -60,7 +64,8 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   /**
    * Prefer these providers, in this order, where there is a choice: their models come first, the others after them.
    *
-   * At most 16, by the names under which they are configured.
+   * At most 16, each at most 64 bytes, by the names under which they are configured. One that is not switched on is left
+   * out, and a warning says so.
    *
    * @generated from field: repeated string preferred_providers = 5;
    */
@@ -70,7 +75,7 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
    * Models to try in this order if none of those chosen can answer, each named as in `model`. What is chosen is never
    * tried again. One that is not known or not allowed is left out, and a warning says so.
    *
-   * At most 16, each at most 256 bytes.
+   * At most 16, each from 1 to 256 bytes.
    *
    * @generated from field: repeated string fallback_models = 6;
    */
@@ -184,7 +189,8 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   cache?: CachePolicy | undefined;
 
   /**
-   * The kind of task, for example "summary". It is written into the log line of the call.
+   * The kind of task, for example "summary". Rules of the server may match on it. It is written into the log line of the
+   * call.
    *
    * At most 64 characters of a-z, 0-9, "_", "-" and ".".
    *
@@ -202,7 +208,8 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   idempotencyKey: string;
 
   /**
-   * The caller's own labels, for the attribution of cost. They are written into the log line of the call.
+   * The caller's own labels, for the attribution of cost. Rules of the server may match on them. They are written into
+   * the log line of the call.
    *
    * At most 16. Keys have 1 to 64 characters of a-z, 0-9, "_", "-" and "."; values at most 256 bytes.
    *
@@ -239,7 +246,8 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   priority: Priority;
 
   /**
-   * What happens if the answer breaks off after some of it was sent. Only for StreamComplete.
+   * What happens if the answer breaks off after some of it was sent. Without effect on Complete, which sends nothing
+   * before the end.
    *
    * @generated from field: antiphon.v1.BrokenStreamPolicy on_broken_stream = 26;
    */
@@ -1610,7 +1618,7 @@ export declare type Restart = Message$1<"antiphon.v1.Restart"> & {
   model: string;
 
   /**
-   * Why the one before was left.
+   * Why the one before was left. ERROR_REASON_UNSPECIFIED: its answer was not good enough.
    *
    * @generated from field: antiphon.v1.ErrorReason reason = 3;
    */

@@ -8,7 +8,7 @@ import type { Decoder, Dialect, Ending } from '../../dialects/dialect.ts';
 import type { Provider } from '../../providers/provider.ts';
 import { type FrameParser, frameParser } from '../../wire/frames.ts';
 import { parseJson } from '../../wire/json.ts';
-import type { Receiver } from './exchange.ts';
+import { isCompressed, type Receiver } from './exchange.ts';
 
 export interface AnswerLimits {
   readonly provider: Provider;
@@ -79,7 +79,8 @@ export class Answer implements Receiver {
       this.#mode = 'failure';
       return;
     }
-    refuseEncoding(headers['content-encoding']);
+    // Nothing is decompressed, so that nothing can be inflated into a bomb.
+    if (isCompressed(headers)) throw compressed();
     this.#mode = this.#framing((headers['content-type'] ?? '').toLowerCase());
   }
 
@@ -149,11 +150,8 @@ export class Answer implements Receiver {
 /** An id as it may go into headers and logs; anything else is not one. */
 const asId = (value: string): string => (/^[\x21-\x7e]{1,128}$/.test(value) ? value : '');
 
-/** `identity` was asked for. Nothing is decompressed, so that nothing can be inflated into a bomb. */
-function refuseEncoding(encoding = ''): void {
-  if (encoding === '' || encoding.toLowerCase() === 'identity') return;
-  throw new GatewayError('upstream_bad_response', 'The provider sent a compressed answer, which it was asked not to.');
-}
+const compressed = () =>
+  new GatewayError('upstream_bad_response', 'The provider sent a compressed answer, which it was asked not to.');
 
 const tooLarge = () =>
   new GatewayError('upstream_too_large', "The provider's answer is larger than the gateway accepts. Ask for less.");

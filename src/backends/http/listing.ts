@@ -2,7 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { Clock } from '../../core/clock.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { ListedModel, Listing, Provider } from '../../providers/provider.ts';
+import type { ListedModel } from '../../core/listed-model.ts';
+import type { Listing, Provider } from '../../providers/provider.ts';
 import { parseJson } from '../../wire/json.ts';
 import type { Connections } from './connections.ts';
 import { exchange, isCompressed, type Receiver } from './exchange.ts';
@@ -19,6 +20,8 @@ export interface ListingPlace {
 const MAX_PAGES = 20;
 /** Of all pages together. */
 const MAX_BYTES = 16 * 1024 * 1024;
+/** Of an answer that is only to tell that there is one. */
+const MAX_ASKED_BYTES = 64 * 1024;
 
 /** The request is for no call. */
 const NO_CALL = { callId: '', traceId: '', sessionId: '', sourceAgent: '' };
@@ -41,7 +44,7 @@ async function readPages(place: ListingPlace, listing: Listing, signal: AbortSig
   let bytes = 0;
   for (let pages = 0; path !== undefined; pages++) {
     if (pages === MAX_PAGES) throw tooLarge();
-    const body = await readPage(place, path, MAX_BYTES - bytes, signal);
+    const body = await readPage(place, path, new Page(MAX_BYTES - bytes), signal);
     bytes += body.length;
     const page = listing.read(parseJson(body.toString()));
     // Not as arguments of a push: a page may have more than a call can take.
@@ -51,10 +54,24 @@ async function readPages(place: ListingPlace, listing: Listing, signal: AbortSig
   return models;
 }
 
+/**
+ * Asks for the first page of the list and lets go of it: that the provider answers is all that is wanted. No more than
+ * 64 KiB are taken. It goes over a connection of its own, since calls may have all the others. A provider without a list
+ * is not asked.
+ *
+ * Errors and aborts: as `readListing`.
+ */
+export async function askListing(place: ListingPlace, signal: AbortSignal): Promise<void> {
+  const { listing } = place.provider;
+  const { dispatchFresh } = place.connections;
+  const fresh = { ...place, connections: { dispatch: dispatchFresh, dispatchFresh } };
+  if (listing) await readPage(fresh, listing.path, new Page(MAX_ASKED_BYTES, 'stop'), signal);
+}
+
 async function readPage(
   { provider, connections, key, clock }: ListingPlace,
   path: string,
-  maxBytes: number,
+  page: Page,
   signal: AbortSignal,
 ): Promise<Buffer> {
   const headers = {
@@ -63,7 +80,6 @@ async function readPage(
     'accept-encoding': 'identity',
     'user-agent': 'antiphon',
   };
-  const page = new Page(maxBytes);
   const request = { method: 'GET', path: provider.baseUrl.pathname.replace(/\/$/, '') + path, headers } as const;
   await exchange(connections, request, signal, page, clock);
   if (page.status < 200 || page.status > 299) throw failure(provider, page);
@@ -76,15 +92,20 @@ function failure(provider: Provider, { status, headers, body }: Page): GatewayEr
 }
 
 class Page implements Receiver {
-  readonly done = false;
   readonly #maxBytes: number;
+  readonly #whenFull: 'refuse' | 'stop';
   readonly #chunks: Uint8Array[] = [];
   #bytes = 0;
   status = 0;
   headers: Readonly<Record<string, string>> = {};
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, whenFull: 'refuse' | 'stop' = 'refuse') {
     this.#maxBytes = maxBytes;
+    this.#whenFull = whenFull;
+  }
+
+  get done(): boolean {
+    return this.#bytes > this.#maxBytes;
   }
 
   connected(): void {}
@@ -97,7 +118,7 @@ class Page implements Receiver {
 
   data(bytes: Uint8Array): boolean {
     this.#bytes += bytes.length;
-    if (this.#bytes > this.#maxBytes) throw tooLarge();
+    if (this.done && this.#whenFull === 'refuse') throw tooLarge();
     this.#chunks.push(bytes);
     return true;
   }

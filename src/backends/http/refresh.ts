@@ -1,8 +1,7 @@
-import { linkedAbort } from '../../core/abort.ts';
 import type { Clock } from '../../core/clock.ts';
 import { GatewayError, toGatewayError } from '../../core/errors.ts';
-import { sleep } from '../../core/sleep.ts';
-import type { ListedModel } from '../../providers/provider.ts';
+import type { ListedModel } from '../../core/listed-model.ts';
+import { type Rounds, startRounds, within } from './rounds.ts';
 
 /** A provider that lists its models. */
 export interface ListingSource {
@@ -32,47 +31,22 @@ const FIRST_MS = 2_000;
 /** For one provider's listing, all of its pages. */
 const MAX_READ_MS = 30_000;
 
-/**
- * Reads the listings of providers again and again, in the background. What goes wrong is told, and tried again in the
- * next round. Replicas that start together do not ask together, since each waits a little more or less.
- */
-export function startRefresh(options: RefreshOptions): { close(): Promise<void> } {
-  const stop = new AbortController();
-  const over = options.sources.length > 0 ? rounds(options, stop.signal) : Promise.resolve();
-  return {
-    /** Breaks off what is under way; resolves when nothing runs any more. */
-    close() {
-      stop.abort(new GatewayError('shutting_down', 'The gateway is shutting down.'));
-      return over;
-    },
-  };
-}
-
-async function rounds(options: RefreshOptions, signal: AbortSignal): Promise<void> {
+/** Reads the listings of providers again and again. What goes wrong is told, and tried again in the next round. */
+export function startRefresh(options: RefreshOptions): Rounds {
   const { sources, everyMs, clock } = options;
-  const waited = (ms: number) =>
-    sleep(ms * (0.9 + 0.2 * clock.random()), clock, signal).then(
-      () => true,
-      () => false,
-    );
-  for (let delayMs = FIRST_MS; await waited(delayMs); delayMs = everyMs) {
-    await Promise.all(sources.map((source) => refresh(source, options, signal)));
-  }
+  if (sources.length === 0) return { close: () => Promise.resolve() };
+  const round = (signal: AbortSignal) => Promise.all(sources.map((source) => refresh(source, options, signal)));
+  return startRounds({ firstMs: FIRST_MS, everyMs, clock, round });
 }
 
 async function refresh({ provider, read }: ListingSource, { news, clock }: RefreshOptions, signal: AbortSignal) {
-  const abort = linkedAbort(signal);
-  const timer = clock.after(MAX_READ_MS, () => abort.abort(tooSlow()));
   try {
-    const models = await read(abort.signal);
+    const models = await within(MAX_READ_MS, tooSlow(), { clock, signal }, read);
     // An empty list is no news: what is not a listing looks like that.
     if (models.length > 0) news.learn(provider, models);
     else news.failed(provider, empty());
   } catch (thrown) {
     if (!signal.aborted) news.failed(provider, toGatewayError(thrown));
-  } finally {
-    timer.cancel();
-    abort.release();
   }
 }
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
+import { asString } from '../../core/json.ts';
 import { adjusted } from '../../core/warnings.ts';
-import { asString } from '../../wire/json.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 
 export interface WireMessage {

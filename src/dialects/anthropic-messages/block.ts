@@ -1,6 +1,6 @@
 import type { Delta } from '../../core/events.ts';
+import type { UnknownObject } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import type { UnknownObject } from '../../wire/json.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 
 /** One block of an answer, from its start on. */

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../core/errors.ts';
+import { asObject, asString, type UnknownObject } from '../../core/json.ts';
 import { contentOmitted } from '../../core/warnings.ts';
-import { asObject, asString, type UnknownObject } from '../../wire/json.ts';
 import type { Block, Hearing } from './block.ts';
 import { textBlock } from './text-block.ts';
 import { redactedBlock, thinkingBlock } from './thinking-block.ts';

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { asString, isJsonObject } from '../../wire/json.ts';
+import { asString } from '../../core/json.ts';
+import { isJsonObject } from '../../wire/json.ts';
 import { isCircular } from './circular.ts';
 import { inWords, isEnforced, isNote, isScalar } from './schema-keywords.ts';
 

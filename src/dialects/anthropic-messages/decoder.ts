@@ -1,6 +1,7 @@
 import { type Delta, refusalDelta } from '../../core/events.ts';
+import { asObject, asString, type UnknownObject } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asObject, asString, parseJson, type UnknownObject } from '../../wire/json.ts';
+import { parseJson } from '../../wire/json.ts';
 import type { Frame } from '../../wire/sse.ts';
 import type { Decoder, Ending } from '../dialect.ts';
 import { notAnAnswer, notWhole } from '../grammar/failure.ts';

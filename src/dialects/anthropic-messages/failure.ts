@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../core/errors.ts';
-import { asObject, asString, tryParseJson } from '../../wire/json.ts';
+import { asObject, asString, tryParseJson } from '../../core/json.ts';
 import type { FailedReply } from '../dialect.ts';
 import { errorKind, type FailureKind, impliedStatus } from '../grammar/error-kind.ts';
 import { failed as failedAs, replyFacts, requestIdFacts } from '../grammar/failure.ts';
@@ -14,7 +14,8 @@ export function failure({ status, headers, body }: FailedReply): GatewayError {
   const failed = status < 200 || status > 299 ? status : statusOf(reported);
   const kind = kindOf(failed, reported);
   const waitMs = retryAfterMs(headers) ?? limitResetMs(headers);
-  return failedAs(kind, reported, replyFacts(kind, failed, waitMs, headers['request-id'] ?? requestId(content)));
+  const own = { waitMs, requestId: headers['request-id'] ?? requestId(content) };
+  return failedAs(kind, reported, replyFacts(kind, failed, headers, own));
 }
 
 /** What an error inside an answer of status 200 means: the same as if it had come with its own status. */

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { asArray, asString, isJsonObject } from '../../wire/json.ts';
+import { asArray, asString } from '../../core/json.ts';
+import { isJsonObject } from '../../wire/json.ts';
 
 /**
  * A tool's schema as the API takes it: of the type "object", and without `allOf`, `anyOf` and `oneOf` at the root. The

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
+import { asString } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asString } from '../../wire/json.ts';
 import { stateFor, stateOf } from '../grammar/provider-state.ts';
 
 /** The signature of a thinking block; empty if it has none, which tells it from the block after it all the same. */

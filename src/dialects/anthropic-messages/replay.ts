@@ -1,4 +1,4 @@
-import { asArray, asObject } from '../../wire/json.ts';
+import { asArray, asObject } from '../../core/json.ts';
 
 /** Restates a body as the events of a stream: each block begins whole. What is no message stays as it is. */
 export function* replay(body: unknown): Iterable<unknown> {

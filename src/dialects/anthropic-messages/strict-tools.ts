@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { asArray, isJsonObject } from '../../wire/json.ts';
+import { asArray } from '../../core/json.ts';
+import { isJsonObject } from '../../wire/json.ts';
 import { type ClosedSchema, closedSchema } from './closed-schema.ts';
 
 /** Source: the npm package @earendil-works/pi-ai 1.5.2, dist/utils/strict-tool-limits.js (2026-11-21). */

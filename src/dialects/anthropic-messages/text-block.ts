@@ -1,6 +1,6 @@
 import { textDelta } from '../../core/events.ts';
+import { asArray, asString, type UnknownObject } from '../../core/json.ts';
 import { contentOmitted } from '../../core/warnings.ts';
-import { asArray, asString, type UnknownObject } from '../../wire/json.ts';
 import { TextStream } from '../grammar/text-stream.ts';
 import type { Block, Hearing } from './block.ts';
 

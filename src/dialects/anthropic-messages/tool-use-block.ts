@@ -1,5 +1,5 @@
 import { toolCallDelta } from '../../core/events.ts';
-import { asString, type UnknownObject } from '../../wire/json.ts';
+import { asString, type UnknownObject } from '../../core/json.ts';
 import { heardArguments, heardName } from '../grammar/heard-call.ts';
 import { TextStream } from '../grammar/text-stream.ts';
 import type { Block, Hearing } from './block.ts';

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Usage, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { Billing } from '../../core/billing.ts';
-import { asCount, asObject, asString, type UnknownObject } from '../../wire/json.ts';
+import { asCount, asObject, asString, type UnknownObject } from '../../core/json.ts';
 
 /**
  * The counts of a stream come twice: the beginning has them all, and the end has the newer of those that changed. What

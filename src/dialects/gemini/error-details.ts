@@ -1,4 +1,4 @@
-import { asArray, asObject, asString } from '../../wire/json.ts';
+import { asArray, asObject, asString } from '../../core/json.ts';
 
 /** What the provider says of a failure besides its message, in the error model of Google's APIs. */
 export interface ErrorDetails {

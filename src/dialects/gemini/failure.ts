@@ -1,10 +1,9 @@
 import type { GatewayError } from '../../core/errors.ts';
-import { tryParseJson } from '../../wire/json.ts';
+import { tryParseJson } from '../../core/json.ts';
 import type { FailedReply } from '../dialect.ts';
 import { errorKind, type FailureKind, failedStatus, impliedStatus } from '../grammar/error-kind.ts';
 import { failed as failedAs, replyFacts } from '../grammar/failure.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
-import { retryAfterMs } from '../grammar/retry-after.ts';
 import { type ErrorDetails, errorDetails } from './error-details.ts';
 import { isQuotaGone } from './quota.ts';
 import { retryDelayMs } from './retry-delay.ts';
@@ -29,9 +28,9 @@ function failureOf(content: unknown, status: number, headers: Headers): GatewayE
   const reported = reportedError(content);
   const details = errorDetails(content);
   const kind = failureKind(status, reported, details);
-  const waitMs = retryDelayMs(details, reported) ?? retryAfterMs(headers);
+  const waitMs = retryDelayMs(details, reported);
   const said = { message: reported.message, code: details.reason ?? reported.code };
-  return failedAs(kind, said, replyFacts(kind, status, waitMs, headers['x-request-id']));
+  return failedAs(kind, said, replyFacts(kind, status, headers, { waitMs }));
 }
 
 /** Reasons that say more than the status. Source: google.rpc.ErrorInfo, as the provider fills it (2026-11-21). */

@@ -1,4 +1,4 @@
-import { asObject, type UnknownObject } from '../../wire/json.ts';
+import { asObject, type UnknownObject } from '../../core/json.ts';
 
 /** What the contract has no place for, by the field that it comes in. */
 const ofCandidate: Readonly<Record<string, string>> = {

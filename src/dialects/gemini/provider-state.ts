@@ -1,6 +1,6 @@
 import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
+import { asCount, asString } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asCount, asString } from '../../wire/json.ts';
 import { stateFor, stateOf } from '../grammar/provider-state.ts';
 
 /** A signature, which has to come back on the very part that it came on. */

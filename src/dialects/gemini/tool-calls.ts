@@ -1,6 +1,6 @@
 import { type Delta, toolCallDelta } from '../../core/events.ts';
+import { asString, type UnknownObject } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asString, type UnknownObject } from '../../wire/json.ts';
 import { heardArguments, heardName } from '../grammar/heard-call.ts';
 import { writeSignature } from './provider-state.ts';
 

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Usage, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { Billing } from '../../core/billing.ts';
-import { asArray, asCount, asObject, asString, type UnknownObject } from '../../wire/json.ts';
+import { asArray, asCount, asObject, asString, type UnknownObject } from '../../core/json.ts';
 
 export const countsTokens = ({ promptTokenCount, candidatesTokenCount }: UnknownObject): boolean =>
   asCount(promptTokenCount) !== undefined || asCount(candidatesTokenCount) !== undefined;

@@ -1,5 +1,7 @@
 import { type ErrorFacts, errorRule, GatewayError } from '../../core/errors.ts';
+import type { FailedReply } from '../dialect.ts';
 import type { FailureKind } from './error-kind.ts';
+import { retryAfterMs, shouldRetry } from './retry-after.ts';
 
 /** What a provider says of a failure: its own words, and its own code if that is an identifier. */
 export interface SaidOfFailure {
@@ -21,17 +23,28 @@ export function failed(kind: FailureKind, { message, code }: SaidOfFailure, fact
 export const requestIdFacts = (id: string | undefined): ErrorFacts =>
   id !== undefined && /^[\x21-\x7e]{1,128}$/.test(id) ? { upstreamRequestId: id } : {};
 
-/** What is known of a failed reply. The wait is told only where another try makes sense. */
-export const replyFacts = (
+/** What a dialect reads in a place of its own. What it does not find there is read in the usual one. */
+interface ReadElsewhere {
+  readonly waitMs?: number | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/** What is known of a failed reply. What is said of another try is told only where one makes sense. */
+export function replyFacts(
   kind: FailureKind,
   upstreamStatus: number,
-  waitMs: number | undefined,
-  requestId: string | undefined,
-): ErrorFacts => ({
-  upstreamStatus,
-  ...(waitMs === undefined || !errorRule(kind).retry ? {} : { retryAfterMs: waitMs }),
-  ...requestIdFacts(requestId),
-});
+  headers: FailedReply['headers'],
+  { waitMs = retryAfterMs(headers), requestId = headers['x-request-id'] }: ReadElsewhere = {},
+): ErrorFacts {
+  const said = shouldRetry(headers);
+  const mayRepeat = errorRule(kind).retry;
+  return {
+    upstreamStatus,
+    ...(mayRepeat && waitMs !== undefined ? { retryAfterMs: waitMs } : {}),
+    ...(mayRepeat && said !== undefined ? { shouldRetry: said } : {}),
+    ...requestIdFacts(requestId),
+  };
+}
 
 /** Ids of organizations and projects at OpenAI: they are the gateway's, not the caller's. */
 const OWN_IDS = /\b(?:org-|proj_)[A-Za-z0-9]{8,}/g;

@@ -1,4 +1,5 @@
-import { asString, cleanJson } from '../../wire/json.ts';
+import { asString } from '../../core/json.ts';
+import { cleanJson } from '../../wire/json.ts';
 import { badAnswer } from './failure.ts';
 
 /** The name of a called tool. Errors: `upstream_bad_response` if there is none. */

@@ -1,4 +1,4 @@
-import { asArray, asCount, asObject, asString } from '../../wire/json.ts';
+import { asArray, asCount, asObject, asString } from '../../core/json.ts';
 
 /** What a provider says of a failure, whatever shape it says it in. Nothing here is safe to show yet. */
 export interface ReportedError {

@@ -18,6 +18,15 @@ export function retryAfterMs(headers: Headers): number | undefined {
   return waitMs === undefined ? undefined : Math.min(Math.max(Math.round(waitMs), 0), LONGEST_MS);
 }
 
+/**
+ * Whether to try again, by the provider's own word, as OpenAI and Anthropic give it; undefined if it does not say.
+ * Source: the npm packages openai 7.55.0 and @anthropic-ai/sdk 1.11.0, client.mjs (2026-11-21).
+ */
+export function shouldRetry(headers: Headers): boolean | undefined {
+  const said = headers['x-should-retry'];
+  return said === 'true' || said === 'false' ? said === 'true' : undefined;
+}
+
 function number(text = ''): number | undefined {
   return /^\s*\d{1,12}(?:\.\d{1,12})?\s*$/.test(text) ? Number(text) : undefined;
 }

@@ -1,5 +1,5 @@
 import { type Billing, nanoUsd } from '../../core/billing.ts';
-import { asCount, asObject, type UnknownObject } from '../../wire/json.ts';
+import { asCount, asObject, type UnknownObject } from '../../core/json.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
 
 /** What `usage` and `service_tier` tell of the price; undefined if they tell nothing. */

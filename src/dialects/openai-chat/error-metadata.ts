@@ -1,4 +1,4 @@
-import { asObject, asString, tryParseJson } from '../../wire/json.ts';
+import { asObject, asString, tryParseJson } from '../../core/json.ts';
 import type { FailureKind } from '../grammar/error-kind.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
 

@@ -1,17 +1,14 @@
 import type { ErrorFacts, GatewayError } from '../../core/errors.ts';
-import { tryParseJson } from '../../wire/json.ts';
+import { tryParseJson } from '../../core/json.ts';
 import type { FailedReply } from '../dialect.ts';
 import { errorKind, type FailureKind, failedStatus } from '../grammar/error-kind.ts';
 import { failed as failedAs, replyFacts } from '../grammar/failure.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
-import { retryAfterMs } from '../grammar/retry-after.ts';
 import { errorMetadata } from './error-metadata.ts';
 
 /** What a failed answer means. Its body may be anything: plain text and HTML come from what stands in between. */
 export function failure({ status, headers, body }: FailedReply): GatewayError {
-  return failureOf(tryParseJson(body), status, (kind, failed) =>
-    replyFacts(kind, failed, retryAfterMs(headers), headers['x-request-id']),
-  );
+  return failureOf(tryParseJson(body), status, (kind, failed) => replyFacts(kind, failed, headers));
 }
 
 /** What an error inside an answer of status 200 means: the same as if it had come with its own status. */

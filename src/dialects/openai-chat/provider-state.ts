@@ -1,7 +1,8 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
+import { asArray, asString } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asArray, asString, cleanJson, isJsonObject } from '../../wire/json.ts';
+import { cleanJson, isJsonObject } from '../../wire/json.ts';
 import { stateFor, stateOf } from '../grammar/provider-state.ts';
 
 /** What a server of this format wants to see again. Kept as the text of a JSON object. */

@@ -1,8 +1,9 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ProviderState } from '#gen/antiphon/v1/completion_pb.js';
 import { type Delta, reasoningDelta } from '../../core/events.ts';
+import { asArray, asObject, asString, type UnknownObject } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asArray, asObject, asString, cleanJson, isJsonObject, type UnknownObject } from '../../wire/json.ts';
+import { cleanJson, isJsonObject } from '../../wire/json.ts';
 import { TextStream } from '../grammar/text-stream.ts';
 import { writeState } from './provider-state.ts';
 import { detailText, reasoningText } from './reasoning-text.ts';
@@ -35,6 +36,7 @@ export class ReasoningStream {
 
   /** Takes what a delta says of reasoning. Details repeat the text, so they count first. */
   push(delta: UnknownObject): void {
+    if (delta.reasoning_details === undefined) return this.say(reasoningText(delta));
     const details = asArray(delta.reasoning_details)
       .map(asObject)
       .filter((detail) => detail !== undefined);

@@ -1,4 +1,4 @@
-import { asString, type UnknownObject } from '../../wire/json.ts';
+import { asString, type UnknownObject } from '../../core/json.ts';
 
 /**
  * The reasoning in a delta, whichever way it is spelled. Some servers send the same text under two names, so the first

@@ -1,4 +1,4 @@
-import { asArray, asObject } from '../../wire/json.ts';
+import { asArray, asObject } from '../../core/json.ts';
 
 /**
  * Restates a body as the content of one frame: a message is a delta that holds everything. Its tool calls are told

@@ -1,6 +1,7 @@
 import { type Delta, toolCallDelta } from '../../core/events.ts';
+import { asObject, asString, type UnknownObject } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asObject, asString, cleanJson, isJsonObject, type UnknownObject } from '../../wire/json.ts';
+import { cleanJson, isJsonObject } from '../../wire/json.ts';
 import { badAnswer } from '../grammar/failure.ts';
 import { heardArguments } from '../grammar/heard-call.ts';
 import { TextStream } from '../grammar/text-stream.ts';

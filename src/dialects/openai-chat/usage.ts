@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type Usage, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { asCount, asObject, type UnknownObject } from '../../wire/json.ts';
+import { asCount, asObject, type UnknownObject } from '../../core/json.ts';
 import type { OpenAiChatQuirks } from './quirks.ts';
 
 /**

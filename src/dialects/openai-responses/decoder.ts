@@ -1,7 +1,8 @@
 import type { Delta } from '../../core/events.ts';
+import { asArray, asCount, asObject, asString, type UnknownObject } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
 import { contentOmitted } from '../../core/warnings.ts';
-import { asArray, asCount, asObject, asString, parseJson, type UnknownObject } from '../../wire/json.ts';
+import { parseJson } from '../../wire/json.ts';
 import type { Frame } from '../../wire/sse.ts';
 import type { Decoder, Ending } from '../dialect.ts';
 import { notAnAnswer, notWhole } from '../grammar/failure.ts';

@@ -1,10 +1,9 @@
 import type { GatewayError } from '../../core/errors.ts';
-import { asObject, tryParseJson, type UnknownObject } from '../../wire/json.ts';
+import { asObject, tryParseJson, type UnknownObject } from '../../core/json.ts';
 import type { FailedReply } from '../dialect.ts';
 import { errorKind, type FailureKind, failedStatus, impliedStatus } from '../grammar/error-kind.ts';
 import { failed as failedAs, replyFacts } from '../grammar/failure.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
-import { retryAfterMs } from '../grammar/retry-after.ts';
 
 /**
  * Codes of a failed response from whose words alone the kind cannot be told. The others are server_error,
@@ -34,7 +33,7 @@ export function failure({ status, headers, body }: FailedReply): GatewayError {
   const reported = reportedError(tryParseJson(body));
   const failed = failedStatus(status, reported);
   const kind = kindOf(failed, reported);
-  return failedAs(kind, reported, replyFacts(kind, failed, retryAfterMs(headers), headers['x-request-id']));
+  return failedAs(kind, reported, replyFacts(kind, failed, headers));
 }
 
 /**

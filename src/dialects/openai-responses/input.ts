@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Message } from '#gen/antiphon/v1/completion_pb.js';
+import { asString } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asString } from '../../wire/json.ts';
 import { type AnsweredCall, conversation, type Turn } from '../grammar/conversation.ts';
 import { failedText, warnOfFailedText } from '../grammar/failed-result.ts';
 import type { PlacedPart } from '../grammar/placed.ts';

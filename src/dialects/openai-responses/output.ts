@@ -1,6 +1,6 @@
 import { type Delta, reasoningDelta, refusalDelta, textDelta, toolCallDelta } from '../../core/events.ts';
+import { asArray, asObject, asString, type UnknownObject } from '../../core/json.ts';
 import type { Target } from '../../core/target.ts';
-import { asArray, asObject, asString, type UnknownObject } from '../../wire/json.ts';
 import { badAnswer } from '../grammar/failure.ts';
 import { heardName } from '../grammar/heard-call.ts';
 import { Piece } from './piece.ts';

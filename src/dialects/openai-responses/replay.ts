@@ -1,4 +1,4 @@
-import { asObject, asString } from '../../wire/json.ts';
+import { asObject, asString } from '../../core/json.ts';
 
 /** Restates a body as the event that ends a stream: it holds the whole response. */
 export function replay(body: unknown): Iterable<unknown> {

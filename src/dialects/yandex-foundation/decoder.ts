@@ -1,7 +1,8 @@
 import { FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
 import { type Delta, refusalDelta, textDelta, toolCallDelta } from '../../core/events.ts';
+import { asArray, asObject, asString, type UnknownObject } from '../../core/json.ts';
 import { contentOmitted } from '../../core/warnings.ts';
-import { asArray, asObject, asString, parseJson, type UnknownObject } from '../../wire/json.ts';
+import { parseJson } from '../../wire/json.ts';
 import type { Frame } from '../../wire/sse.ts';
 import type { Decoder, Ending } from '../dialect.ts';
 import { notAnAnswer, notWhole } from '../grammar/failure.ts';

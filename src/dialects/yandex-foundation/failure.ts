@@ -1,9 +1,8 @@
 import type { ErrorFacts, GatewayError } from '../../core/errors.ts';
-import { asObject, asString, tryParseJson, type UnknownObject } from '../../wire/json.ts';
+import { asObject, asString, tryParseJson, type UnknownObject } from '../../core/json.ts';
 import type { FailedReply } from '../dialect.ts';
 import { errorKind, failedStatus, impliedStatus } from '../grammar/error-kind.ts';
 import { failed as failedAs, replyFacts } from '../grammar/failure.ts';
-import { retryAfterMs } from '../grammar/retry-after.ts';
 import { statedError } from './stated-error.ts';
 
 /** What a failed answer means. Its body may be anything: plain text and HTML come from what stands in between. */
@@ -11,7 +10,7 @@ export function failure({ status, headers, body }: FailedReply): GatewayError {
   const stated = statedError(tryParseJson(body));
   const failed = failedStatus(status, stated);
   const kind = errorKind(failed, stated);
-  return failedAs(kind, stated, replyFacts(kind, failed, retryAfterMs(headers), headers['x-request-id']));
+  return failedAs(kind, stated, replyFacts(kind, failed, headers));
 }
 
 /** Whether a line or body is an error and no answer. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { ResponseFormat } from '#gen/antiphon/v1/completion_pb.js';
+import { asString } from '../../core/json.ts';
 import { adjusted, dropped } from '../../core/warnings.ts';
-import { asString } from '../../wire/json.ts';
 import { schema } from '../grammar/schema.ts';
 import type { Warnings } from '../grammar/warnings.ts';
 

@@ -1,4 +1,4 @@
-import { asCount, asObject, asString } from '../../wire/json.ts';
+import { asCount, asObject, asString } from '../../core/json.ts';
 import { type ReportedError, reportedError } from '../grammar/reported-error.ts';
 
 /** What an error says of itself. `status` is its own or the one that its gRPC code stands for. */

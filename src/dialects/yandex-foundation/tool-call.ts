@@ -1,4 +1,4 @@
-import { asObject } from '../../wire/json.ts';
+import { asObject } from '../../core/json.ts';
 import { heardArguments, heardName } from '../grammar/heard-call.ts';
 
 export interface HeardCall {

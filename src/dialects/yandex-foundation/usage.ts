@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type Usage, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { asCount, asObject } from '../../wire/json.ts';
+import { asCount, asObject } from '../../core/json.ts';
 
 /** Usage from the wire, whose counts are texts; undefined if it counts neither input nor output. */
 export function readUsage(value: unknown): Usage | undefined {

@@ -1,5 +1,6 @@
-import { asArray, asCount, asObject, asString } from '../../wire/json.ts';
-import type { ListedModel, Listing } from '../provider.ts';
+import { asArray, asCount, asObject, asString } from '../../core/json.ts';
+import type { ListedModel } from '../../core/listed-model.ts';
+import type { Listing } from '../provider.ts';
 
 const PATH = '/models?pageSize=1000';
 

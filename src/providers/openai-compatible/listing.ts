@@ -1,5 +1,6 @@
-import { asArray, asCount, asObject, asString } from '../../wire/json.ts';
-import type { ListedModel, Listing } from '../provider.ts';
+import { asArray, asCount, asObject, asString } from '../../core/json.ts';
+import type { ListedModel } from '../../core/listed-model.ts';
+import type { Listing } from '../provider.ts';
 
 /** What servers call the most tokens of input and output together. */
 const WINDOWS = ['max_context_length', 'context_window', 'context_length', 'max_model_len'];

@@ -1,5 +1,6 @@
-import { asArray, asObject, asString } from '../../wire/json.ts';
-import type { ListedModel, Listing } from '../provider.ts';
+import { asArray, asObject, asString } from '../../core/json.ts';
+import type { ListedModel } from '../../core/listed-model.ts';
+import type { Listing } from '../provider.ts';
 
 /**
  * Reads OpenAI's listing, which is one page of ids and says nothing of limits and prices.

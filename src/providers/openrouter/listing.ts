@@ -1,5 +1,5 @@
-import { asArray, asCount, asObject, asString, type UnknownObject } from '../../wire/json.ts';
-import type { ListedModel } from '../provider.ts';
+import { asArray, asCount, asObject, asString, type UnknownObject } from '../../core/json.ts';
+import type { ListedModel } from '../../core/listed-model.ts';
 
 /** Models that give text. Source: the npm package @openrouter/sdk 1.3.19, esm/models/model (2026-11-21). */
 export const readModels = (body: unknown): ListedModel[] =>

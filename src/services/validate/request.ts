@@ -1,12 +1,15 @@
 import {
+  BrokenStreamPolicy,
   CacheMode,
   type CallContext,
   type CompleteRequest,
+  Priority,
   type Reasoning,
   ReasoningEffort,
   type ResponseFormat,
   ToolChoiceMode,
 } from '#gen/antiphon/v1/completion_pb.js';
+import { ModelTier, TaskComplexity } from '#gen/antiphon/v1/model_pb.js';
 import { optionsWithinBounds, schemaProblem } from './json.ts';
 import { checkMessages } from './messages.ts';
 import { Violations, withinBytes } from './violations.ts';
@@ -19,6 +22,7 @@ export function validateCompleteRequest(request: CompleteRequest): void {
   const found = new Violations();
   found.check(withinBytes(request.model, 256), 'model', 'must be at most 256 bytes');
   checkMessages(request.messages, found);
+  checkRouting(request, found);
   checkSampling(request, found);
   checkTools(request, found);
   checkResponseFormat(request.responseFormat, found);
@@ -32,6 +36,23 @@ export function validateCompleteRequest(request: CompleteRequest): void {
   checkNotYet(request, found);
   checkAttribution(request, found);
   found.throwIfAny();
+}
+
+/** How a broken stream goes on may also be said of a call that does not stream: none of its answer is sent before the end. */
+function checkRouting(request: CompleteRequest, found: Violations): void {
+  const { tier, complexity, preferredProviders, fallbackModels, priority, onBrokenStream } = request;
+  found.check(ModelTier[tier] !== undefined, 'tier', 'must be FAST, BALANCED or PREMIUM');
+  found.check(TaskComplexity[complexity] !== undefined, 'complexity', 'must be SIMPLE, MODERATE or COMPLEX');
+  found.check(preferredProviders.length <= 16, 'preferred_providers', 'must have at most 16 names');
+  for (const [i, name] of preferredProviders.slice(0, 16).entries()) {
+    found.check(withinBytes(name, 64), `preferred_providers[${i}]`, 'must be at most 64 bytes');
+  }
+  found.check(fallbackModels.length <= 16, 'fallback_models', 'must have at most 16 models');
+  for (const [i, model] of fallbackModels.slice(0, 16).entries()) {
+    found.check(model !== '' && withinBytes(model, 256), `fallback_models[${i}]`, 'must be 1 to 256 bytes');
+  }
+  found.check(Priority[priority] !== undefined, 'priority', 'must be LOW, NORMAL or HIGH');
+  found.check(BrokenStreamPolicy[onBrokenStream] !== undefined, 'on_broken_stream', 'must be FAIL or RESTART');
 }
 
 /** Also false for NaN and the infinities, which a double may be. */
@@ -119,10 +140,6 @@ function checkContext(context: CallContext | undefined, found: Violations): void
 }
 
 function checkNotYet(request: CompleteRequest, found: Violations): void {
-  found.notYet(request.tier !== 0, 'tier');
-  found.notYet(request.complexity !== 0, 'complexity');
-  found.notYet(request.preferredProviders.length > 0, 'preferred_providers');
-  found.notYet(request.fallbackModels.length > 0, 'fallback_models');
   found.notYet(request.idempotencyKey !== '', 'idempotency_key');
   const mode = request.cache?.mode ?? CacheMode.UNSPECIFIED;
   found.check(CacheMode[mode] !== undefined, 'cache.mode', 'must be DEFAULT, BYPASS, REFRESH or ONLY');

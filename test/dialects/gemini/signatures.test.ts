@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Role } from '#gen/antiphon/v1/completion_pb.js';
-import { asArray, asObject } from '../../../src/wire/json.ts';
+import { asArray, asObject } from '../../../src/core/json.ts';
 import { folded, said } from './hear.ts';
 import { sent, wire } from './send.ts';
 

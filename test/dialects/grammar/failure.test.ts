@@ -20,13 +20,29 @@ describe('the words for the caller', () => {
 });
 
 describe('the facts', () => {
-  it('have the wait only where another try makes sense', () => {
-    expect(replyFacts('upstream_rate_limited', 429, 5, 'id')).toEqual({
+  const headers = { 'retry-after-ms': '5', 'x-should-retry': 'false', 'x-request-id': 'id' };
+
+  it('have what is said of another try only where one makes sense', () => {
+    expect(replyFacts('upstream_rate_limited', 429, headers)).toEqual({
       upstreamStatus: 429,
+      retryAfterMs: 5,
+      shouldRetry: false,
+      upstreamRequestId: 'id',
+    });
+    expect(replyFacts('upstream_rejected', 400, headers)).toEqual({ upstreamStatus: 400, upstreamRequestId: 'id' });
+  });
+
+  it('have what a dialect found in a place of its own rather than what is in the usual one', () => {
+    const own = { waitMs: 0, requestId: 'own' };
+    expect(replyFacts('upstream_error', 409, headers, own)).toMatchObject({
+      retryAfterMs: 0,
+      upstreamRequestId: 'own',
+    });
+    const none = { waitMs: undefined, requestId: undefined };
+    expect(replyFacts('upstream_error', 409, headers, none)).toMatchObject({
       retryAfterMs: 5,
       upstreamRequestId: 'id',
     });
-    expect(replyFacts('upstream_rejected', 400, 5, undefined)).toEqual({ upstreamStatus: 400 });
   });
 
   it.each(['a b', '', 'x'.repeat(129), 'é', undefined])('have no request id that is none: %j', (id) => {

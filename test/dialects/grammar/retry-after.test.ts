@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { retryAfterMs } from '../../../src/dialects/grammar/retry-after.ts';
+import { retryAfterMs, shouldRetry } from '../../../src/dialects/grammar/retry-after.ts';
 
 const date = 'Sun, 06 Nov 1994 08:49:37 GMT';
 const later = 'Sun, 06 Nov 1994 08:50:00 GMT';
@@ -43,6 +43,16 @@ it.each<[string, Record<string, string>, number | undefined]>([
   ['a limit counts less than what is said', { ...requests('0', '9s'), 'retry-after': '1' }, 1_000],
   ['a limit counts where what is said is garbage', { ...requests('0', '9s'), 'retry-after': 'x' }, 9_000],
 ])('%s', (_, headers, expected) => expect(retryAfterMs(headers)).toBe(expected));
+
+it.each<[string | undefined, boolean | undefined]>([
+  ['true', true],
+  ['false', false],
+  ['maybe', undefined],
+  ['', undefined],
+  [undefined, undefined],
+])('x-should-retry %j', (said, expected) => {
+  expect(shouldRetry(said === undefined ? {} : { 'x-should-retry': said })).toBe(expected);
+});
 
 it('is always a whole number within bounds, or nothing', () => {
   const names = ['retry-after', 'retry-after-ms', 'date', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-tokens'];

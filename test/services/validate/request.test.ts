@@ -2,15 +2,17 @@ import { type DescField, type DescMessage, type JsonObject, toBinary } from '@bu
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type BrokenStreamPolicy,
   CacheMode,
   type CompleteRequest,
   CompleteRequestSchema,
   type Media,
+  type Priority,
   type ReasoningEffort,
   Role,
   ToolChoiceMode,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { ModelTier, TaskComplexity } from '#gen/antiphon/v1/model_pb.js';
+import type { ModelTier, TaskComplexity } from '#gen/antiphon/v1/model_pb.js';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { validateCompleteRequest } from '../../../src/services/validate/request.ts';
 import {
@@ -90,6 +92,10 @@ const AT = 'messages[0].content[0]';
 const accepted: readonly (readonly [string, readonly RequestInit[]])[] = [
   ['model', [{ model: '' }, { model: narrow(256) }, { model: wide(85) }]],
   ['messages', [{ messages: times(10_000, () => user(text('a'))) }]],
+  ['tier', times(4, (i) => ({ tier: i as ModelTier }))],
+  ['complexity', times(4, (i) => ({ complexity: i as TaskComplexity }))],
+  ['preferred_providers', [{ preferredProviders: times(16, () => narrow(64)) }, { preferredProviders: [''] }]],
+  ['fallback_models', [{ fallbackModels: times(16, () => narrow(256)) }, { fallbackModels: ['a', wide(85)] }]],
   ['temperature', [{ temperature: 0 }, { temperature: 2 }]],
   ['top_p', [{ topP: Number.MIN_VALUE }, { topP: 1 }]],
   ['top_k', [{ topK: 1 }, { topK: 2 ** 32 - 1 }]],
@@ -128,6 +134,8 @@ const accepted: readonly (readonly [string, readonly RequestInit[]])[] = [
       { context: { traceId: '', sourceAgent: narrow(128), sessionId: narrow(128) } },
     ],
   ],
+  ['priority', times(4, (i) => ({ priority: i as Priority }))],
+  ['on_broken_stream', times(3, (i) => ({ onBrokenStream: i as BrokenStreamPolicy }))],
   ['cache', [CacheMode.UNSPECIFIED, CacheMode.DEFAULT, CacheMode.BYPASS].map((value) => ({ cache: { mode: value } }))],
   ['request_type', [{ requestType: 'a-z_0.9' }, { requestType: narrow(64) }]],
   [
@@ -161,6 +169,14 @@ const accepted: readonly (readonly [string, readonly RequestInit[]])[] = [
 const invalid: readonly (readonly [string, readonly RequestInit[]])[] = [
   ['model', [{ model: narrow(257) }, { model: wide(86) }]],
   ['messages', [{ messages: [] }, { messages: times(10_001, () => user(text('a'))) }]],
+  ['tier', [-1, 4].map((tier) => ({ tier }))],
+  ['complexity', [-1, 4].map((complexity) => ({ complexity }))],
+  ['preferred_providers', [{ preferredProviders: times(17, () => 'a') }]],
+  ['preferred_providers[1]', [narrow(65), wide(22)].map((name) => ({ preferredProviders: ['a', name] }))],
+  ['fallback_models', [{ fallbackModels: times(17, () => 'a') }]],
+  ['fallback_models[1]', ['', narrow(257), wide(86)].map((model) => ({ fallbackModels: ['a', model] }))],
+  ['priority', [-1, 4].map((priority) => ({ priority }))],
+  ['on_broken_stream', [-1, 3].map((onBrokenStream) => ({ onBrokenStream }))],
   ['temperature', [-0.001, 2.001, Number.NaN, Number.POSITIVE_INFINITY].map((temperature) => ({ temperature }))],
   ['top_p', [0, -0, -0.5, 1.001, Number.NaN].map((topP) => ({ topP }))],
   ['top_k', [{ topK: 0 }]],
@@ -272,10 +288,6 @@ const invalid: readonly (readonly [string, readonly RequestInit[]])[] = [
 
 /** Each field that the contract marks "not yet", set. */
 const notYet: readonly (readonly [string, readonly RequestInit[]])[] = [
-  ['tier', [{ tier: ModelTier.ECONOMY }, { tier: 99 as ModelTier }]],
-  ['complexity', [{ complexity: TaskComplexity.SIMPLE }]],
-  ['preferred_providers', [{ preferredProviders: ['openai'] }]],
-  ['fallback_models', [{ fallbackModels: ['mock/echo'] }]],
   ['idempotency_key', [{ idempotencyKey: 'k' }]],
   ['cache.mode', [{ cache: { mode: CacheMode.REFRESH } }, { cache: { mode: CacheMode.ONLY } }]],
   ['cache.ttl', [{ cache: { mode: CacheMode.BYPASS, ttl: { seconds: 1n } } }, { cache: { ttl: {} } }]],
@@ -324,9 +336,9 @@ describe('a refusal', () => {
   });
 
   it('tells of broken rules first, and then of what is not supported', () => {
-    const later: RequestInit = { tier: ModelTier.PREMIUM, idempotencyKey: 'k' };
+    const later: RequestInit = { idempotencyKey: 'k', cache: { mode: CacheMode.ONLY } };
     expect(fieldsOf({ ...later, temperature: 9 })).toEqual(['temperature']);
-    expect(fieldsOf(later)).toEqual(['tier', 'idempotency_key']);
+    expect(fieldsOf(later)).toEqual(['idempotency_key', 'cache.mode']);
   });
 
   it('is bounded, however much is wrong', () => {
@@ -342,6 +354,8 @@ describe('a refusal', () => {
         tools: [named(secret, secret)],
         requestType: secret,
         labels: { [secret]: secret },
+        preferredProviders: [secret.repeat(10)],
+        fallbackModels: [secret.repeat(10)],
         messages: [user({ part: { case: 'image', value: { source: url(secret) } } })],
       }),
     );

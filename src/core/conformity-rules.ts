@@ -1,4 +1,4 @@
-import { asArray, asCount, asObject, type UnknownObject } from '../../wire/json.ts';
+import { asArray, asCount, asObject, type UnknownObject } from './json.ts';
 
 /** Holds a value against a schema that is part of the one that is being checked. */
 export interface Checker {

@@ -2,8 +2,8 @@ import { create, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
 import { Validator } from '@cfworker/json-schema';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Part, PartSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { conforms } from '../../src/backends/http/conformity.ts';
+import { type Part, PartSchema, type ResponseFormat, ResponseFormatSchema } from '#gen/antiphon/v1/completion_pb.js';
+import { conforms, fitsFormat } from '../../src/core/conformity.ts';
 
 const part = (init: Part['part']): Part => create(PartSchema, { part: init });
 const text = (value: string): Part => part({ case: 'text', value });
@@ -93,6 +93,32 @@ describe('an answer', () => {
       value: { $typeName: 'antiphon.v1.ToolCall', id: 'a', name: 'f', arguments: '{}' },
     });
     expect(conforms([call], { type: 'string' })).toBe(true);
+  });
+});
+
+describe('the shape that was asked for', () => {
+  const wanted = (format: ResponseFormat['format']) => create(ResponseFormatSchema, { format });
+  const schema = (value: string) =>
+    wanted({
+      case: 'jsonSchema',
+      value: { $typeName: 'antiphon.v1.JsonSchemaFormat', schema: value, name: 'x', description: '' },
+    });
+  const object = wanted({ case: 'jsonObject', value: { $typeName: 'antiphon.v1.JsonObjectFormat' } });
+  const plain = wanted({ case: 'text', value: { $typeName: 'antiphon.v1.TextFormat' } });
+  const strings = schema('{"type":"array","items":{"type":"string"}}');
+
+  it.each<[string, ResponseFormat | undefined, string, boolean | undefined]>([
+    ['none', undefined, 'words', undefined],
+    ['text', plain, 'words', undefined],
+    ['an object', object, '{"a":1}', true],
+    ['an object that is none', object, '[1]', false],
+    ['an object among words', object, 'Sure: {}', false],
+    ['a schema that fits', strings, '["a"]', true],
+    ['a schema that does not', strings, '[1]', false],
+    ['a schema without JSON', strings, 'words', false],
+    ['a schema that is none, which says nothing', schema('['), '1', true],
+  ])('%s', (_, format, answer, expected) => {
+    expect(fitsFormat(format, [text(answer)])).toBe(expected);
   });
 });
 

@@ -1,7 +1,6 @@
-import type { JsonObject } from '@bufbuild/protobuf';
-import type { Part } from '#gen/antiphon/v1/completion_pb.js';
-import { asObject, tryParseJson } from '../../wire/json.ts';
+import type { Part, ResponseFormat } from '#gen/antiphon/v1/completion_pb.js';
 import { type Checker, ruleOf } from './conformity-rules.ts';
+import { asObject, tryParseJson, type UnknownObject } from './json.ts';
 
 /** What an answer may cost to check: some tens of milliseconds, and far more than any honest schema needs. */
 const MAX_STEPS = 500_000;
@@ -15,17 +14,32 @@ const MAX_DEPTH = 512;
  *
  * It never throws.
  */
-export function conforms(parts: readonly Part[], schema: JsonObject): boolean {
+export function conforms(parts: readonly Part[], schema: UnknownObject): boolean {
   if (parts.some(({ part }) => part.case === 'toolCall')) return true;
   const text = parts.flatMap(({ part }) => (part.case === 'text' ? [part.value] : [])).join('');
   const answer = tryParseJson(text);
   return answer !== undefined && fits(answer, schema);
 }
 
+/**
+ * Whether an answer has the shape that was asked for: a JSON object, or JSON that fits a schema, as `conforms` has it.
+ * Undefined: no shape was asked for.
+ */
+export function fitsFormat(wanted: ResponseFormat | undefined, parts: readonly Part[]): boolean | undefined {
+  switch (wanted?.format.case) {
+    case 'jsonObject':
+      return conforms(parts, { type: 'object' });
+    case 'jsonSchema':
+      return conforms(parts, asObject(tryParseJson(wanted.format.value.schema)) ?? {});
+    default:
+      return undefined;
+  }
+}
+
 /** Why it cannot be found out whether a value fits. */
 class Undecided extends Error {}
 
-function fits(value: unknown, schema: JsonObject): boolean {
+function fits(value: unknown, schema: UnknownObject): boolean {
   try {
     return new Check(schema).fits(value, schema);
   } catch (thrown) {
@@ -35,11 +49,11 @@ function fits(value: unknown, schema: JsonObject): boolean {
 }
 
 class Check implements Checker {
-  readonly #root: JsonObject;
+  readonly #root: UnknownObject;
   #steps = 0;
   #depth = 0;
 
-  constructor(root: JsonObject) {
+  constructor(root: UnknownObject) {
     this.#root = root;
   }
 

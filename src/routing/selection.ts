@@ -1,0 +1,127 @@
+import type { Warning } from '#gen/antiphon/v1/completion_pb.js';
+import type { Directory } from '../catalogue/directory.ts';
+import type { Call } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Target } from '../core/target.ts';
+import { dropped } from '../core/warnings.ts';
+import { type ArrangeOptions, arranger } from './arrange.ts';
+import { lazyDemand } from './demand.ts';
+import { fallbackFinder } from './fallbacks.ts';
+import { type Decider, FALLBACK_PROVIDER, type Goal, type GoalOptions, goals } from './goals.ts';
+import { hashedChance } from './hash.ts';
+import { sortedBy } from './sorted.ts';
+
+/** Where a call may go. */
+export interface Selection {
+  /** Best first; no two are the same; never empty. */
+  readonly targets: readonly Target[];
+  /** Why the first of them is that, in at most 200 characters that hold no text of the caller's. */
+  readonly reason: string;
+  /** What of the request could not be followed. */
+  readonly warnings: readonly Warning[];
+}
+
+export type Select = (call: Call) => Selection;
+
+export interface SelectorOptions extends GoalOptions, ArrangeOptions {
+  readonly models: Pick<Directory, 'resolve' | 'ofTier' | 'has' | 'find' | 'allowed'>;
+  /** Tried after everything else. */
+  readonly last?: Target | undefined;
+}
+
+const MAX_REASON = 200;
+
+/**
+ * Makes the choice of targets, for calls whose policy has been found. Governance filters all of them but the fallback
+ * answers.
+ *
+ * Errors: `model_not_allowed` if governance leaves nothing of what was chosen, whatever could follow as a fallback;
+ * those of `Goals.of`.
+ */
+export function selector(options: SelectorOptions): Select {
+  const { models, fallbackAnswers, clock, last } = options;
+  const permitted = (target: Target) =>
+    target.provider === FALLBACK_PROVIDER ? fallbackAnswers?.has(target.model) === true : models.allowed(target);
+  const lead = goals(options);
+  const arrange = arranger(options, permitted);
+  // Turns of its own: a route that is only fallen back on must not skip turns for the calls that go to it first.
+  const fallbacks = fallbackFinder(lead, arranger(options, permitted));
+  return (call) => {
+    const { request, policy } = call;
+    const demand = lazyDemand(request);
+    const goal = lead.of(call);
+    const chosen = arrange(goal, call, demand);
+    if (chosen.length === 0) throw refusal(call, goal);
+    const canary = canaryOf(call, clock, permitted);
+    const first = preferring(canary ? [canary, ...chosen] : chosen, request.preferredProviders);
+    const asked = fallbacks(call, demand);
+    const all = [...first, ...policy.fallbacks.filter(permitted), ...asked.targets, ...(last ? [last] : [])];
+    return {
+      targets: distinct(all),
+      reason: reasonOf(first[0], { call, goal, chosen, canary }).slice(0, MAX_REASON),
+      warnings: [...unusedWishes(call, goal.by), ...unknownProviders(call, models), ...asked.warnings],
+    };
+  };
+}
+
+/** Undefined: there is none, or the call is not among its share. A session is, or is not, as a whole. */
+function canaryOf(
+  { policy: { canary }, context: { sessionId } }: Call,
+  clock: Pick<Clock, 'random'>,
+  permitted: (target: Target) => boolean,
+): Target | undefined {
+  if (!canary || !permitted(canary.to)) return undefined;
+  const { provider, model } = canary.to;
+  const chance = sessionId === '' ? clock.random() : hashedChance(`canary ${provider}/${model}\n${sessionId}`);
+  return chance < canary.share ? canary.to : undefined;
+}
+
+function preferring(targets: readonly Target[], preferred: readonly string[]): readonly Target[] {
+  if (preferred.length === 0) return targets;
+  return sortedBy(targets, ({ provider }) => {
+    const rank = preferred.indexOf(provider);
+    return rank < 0 ? preferred.length : rank;
+  });
+}
+
+const distinct = (targets: readonly Target[]): readonly Target[] => [
+  ...new Map(targets.map(({ provider, model }) => [`${provider}/${model}`, { provider, model }])).values(),
+];
+
+interface Choice {
+  readonly call: Call;
+  readonly goal: Goal;
+  /** What the goal alone gives. */
+  readonly chosen: readonly Target[];
+  readonly canary: Target | undefined;
+}
+
+function reasonOf(first: Target | undefined, { call, goal, chosen, canary }: Choice): string {
+  if (first === chosen[0]) return goal.reason;
+  return first === canary ? `canary of rule ${call.policy.rule}` : `${goal.reason}, at a preferred provider`;
+}
+
+/** What the request says of the choice, and something that goes before it has made void. */
+function unusedWishes({ request: { tier, complexity } }: Call, by: Decider): readonly Warning[] {
+  const tierIsVoid = tier !== 0 && by !== 'tier';
+  const complexityIsVoid = complexity !== 0 && by !== 'complexity';
+  const why = `Left out: ${by === 'rule' ? 'a rule of the server' : `the field ${by}`} has chosen the model.`;
+  return [...(tierIsVoid ? [dropped('tier', why)] : []), ...(complexityIsVoid ? [dropped('complexity', why)] : [])];
+}
+
+const unknownProviders = ({ request }: Call, models: Pick<Directory, 'has'>): readonly Warning[] =>
+  request.preferredProviders.flatMap((name, i) =>
+    models.has(name)
+      ? []
+      : [dropped(`preferred_providers[${i}]`, 'Left out: no provider of this name is switched on here.')],
+  );
+
+function refusal({ request }: Call, { targets: [target], by }: Goal & { by: Decider }): GatewayError {
+  const chosen = target ? `${target.provider}/${target.model}` : '';
+  return new GatewayError(
+    'model_not_allowed',
+    `The model ${JSON.stringify(by === 'model' ? request.model : chosen)} is not allowed here. List those that are with ListModels and allowed_only, or add it to ALLOWED_MODELS.`,
+    target ? { target } : {},
+  );
+}

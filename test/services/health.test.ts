@@ -1,0 +1,25 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { HealthStatus, ProviderHealthSchema } from '#gen/antiphon/v1/health_pb.js';
+import { healthResponse } from '../../src/services/health.ts';
+
+const providers = [create(ProviderHealthSchema, { provider: 'mock', status: HealthStatus.SERVING, activeCalls: 2 })];
+
+const healthOf = (serving: boolean) =>
+  healthResponse({ serving, version: '1.2.3', uptimeMs: 61_500, activeCalls: 3, providers });
+
+describe('health', () => {
+  it('tells the state, the version and the time since the start', () => {
+    expect(healthOf(true)).toMatchObject({
+      status: HealthStatus.SERVING,
+      version: '1.2.3',
+      uptime: { seconds: 61n, nanos: 500_000_000 },
+      activeCalls: 3,
+      providers: [{ provider: 'mock', status: HealthStatus.SERVING, activeCalls: 2 }],
+    });
+  });
+
+  it('tells when no calls are accepted', () => {
+    expect(healthOf(false)).toMatchObject({ status: HealthStatus.NOT_SERVING });
+  });
+});
