@@ -7,7 +7,7 @@ import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { BareUpstream } from './bare-exchange.ts';
 import { listening } from './listening.ts';
 
-const upstream = new BareUpstream(process.argv[2] ?? '');
+const upstream = new BareUpstream(process.argv.slice(2));
 
 const complete = (request: CompleteRequest, { signal }: HandlerContext) =>
   new Promise<CompleteResponse>((answer, failed) => {

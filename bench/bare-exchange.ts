@@ -9,6 +9,7 @@ import {
   type StreamCompleteResponse,
   StreamCompleteResponseSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
+import { providerNames } from './workload.ts';
 
 /** What OpenAI's chat format has that a bare proxy looks at. */
 interface ChatUsage {
@@ -49,12 +50,16 @@ export interface StreamListener {
   failed(error: Error): void;
 }
 
-/** The least that a proxy to a provider can be: no checks, no layers, no bounds. */
-export class BareUpstream {
-  readonly #pool: Pool;
+const poolOf = (baseUrl: string) =>
+  new Pool(baseUrl, { connections: 1024, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
 
-  constructor(baseUrl: string) {
-    this.#pool = new Pool(baseUrl, { connections: 1024, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
+/** The least that a proxy to providers can be: no checks, no layers, no bounds. */
+export class BareUpstream {
+  readonly #pools: ReadonlyMap<string, Pool>;
+
+  /** Where providers are, in the order of their names. */
+  constructor(baseUrls: readonly string[]) {
+    this.#pools = new Map(baseUrls.map((baseUrl, i) => [providerNames[i] ?? '', poolOf(baseUrl)]));
   }
 
   complete(request: CompleteRequest, listener: UnaryListener): Exchange {
@@ -68,7 +73,8 @@ export class BareUpstream {
   #dispatch(request: CompleteRequest, stream: boolean, handler: Handler): Exchange {
     const headers = { 'content-type': 'application/json', authorization: 'Bearer bench' };
     const body = JSON.stringify(chatRequest(request, stream));
-    this.#pool.dispatch({ method: 'POST', path: '/v1/chat/completions', headers, body }, handler);
+    const pool = this.#pools.get(request.model.slice(0, request.model.indexOf('/')));
+    pool?.dispatch({ method: 'POST', path: '/v1/chat/completions', headers, body }, handler);
     return handler;
   }
 }

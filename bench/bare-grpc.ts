@@ -12,7 +12,7 @@ import { grpcDefinition } from '../src/servers/grpc-service.ts';
 import { BareUpstream } from './bare-exchange.ts';
 import { endWithParent } from './listening.ts';
 
-const upstream = new BareUpstream(process.argv[2] ?? '');
+const upstream = new BareUpstream(process.argv.slice(2));
 
 function complete(call: ServerUnaryCall<CompleteRequest, CompleteResponse>, reply: sendUnaryData<CompleteResponse>) {
   const exchange = upstream.complete(call.request, {

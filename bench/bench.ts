@@ -4,8 +4,9 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Destination, Job, Received, ResultOf } from './load/job.ts';
+import { MockProvider } from './mock-provider.ts';
 import { type Listening, start, startListening, stop } from './processes.ts';
-import type { Notice } from './upstream.ts';
+import { providerNames } from './workload.ts';
 
 export type Door = 'grpc' | 'connect';
 
@@ -14,7 +15,18 @@ export interface Subject {
   readonly name: 'bare' | 'gateway';
   readonly pid: number;
   readonly destination: Destination;
+  /** The page of its metrics. Empty: it has none. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  /** The script that is the gateway. */
+  readonly entry: string;
+  /** Have it write a CPU profile. */
+  readonly profile: boolean;
+  /** Its settings, besides its ports. Undefined: one provider for each mock upstream, by `providerNames`. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -23,56 +35,54 @@ export const OUT_DIR = script('out/');
 
 /** The processes around the servers that are measured. */
 export class Bench {
-  readonly #upstream: Listening;
+  readonly upstreams: readonly MockProvider[];
   readonly #otlpSink: Listening;
   readonly #load: ChildProcess;
   /** When the upstream saw a connection close before its answer was over, by the model asked for. */
   readonly #closedMs = new Map<string, number>();
 
-  private constructor(upstream: Listening, otlpSink: Listening, load: ChildProcess) {
-    this.#upstream = upstream;
+  private constructor(upstreams: readonly MockProvider[], otlpSink: Listening, load: ChildProcess) {
+    this.upstreams = upstreams;
     this.#otlpSink = otlpSink;
     this.#load = load;
-    upstream.process.on('message', (notice: Notice) => {
+    upstreams[0]?.onNotice((notice) => {
       if (notice.what === 'closed') this.#closedMs.set(notice.model, notice.atMs);
       else load.send({ kind: 'received', model: notice.model } satisfies Received);
     });
   }
 
-  static async start(): Promise<Bench> {
-    const servers = ['upstream.ts', 'otlp-sink.ts'].map((name) => startListening(script(name)));
-    const [upstream, otlpSink] = (await Promise.all(servers)) as [Listening, Listening];
-    return new Bench(upstream, otlpSink, start(script('load/main.ts')));
+  /** With so many mock upstreams. */
+  static async start(upstreams: number = providerNames.length): Promise<Bench> {
+    const providers = Array.from({ length: upstreams }, () => MockProvider.start());
+    const otlpSink = await startListening(script('otlp-sink.ts'));
+    return new Bench(await Promise.all(providers), otlpSink, start(script('load/main.ts')));
   }
 
   get pids(): readonly number[] {
-    return [process.pid, this.#upstream.pid, this.#otlpSink.pid, this.#load.pid ?? 0];
+    const upstreams = this.upstreams.map(({ pid }) => pid);
+    return [process.pid, ...upstreams, this.#otlpSink.pid, this.#load.pid ?? 0];
   }
 
-  /** The mock upstream itself. */
+  /** The first mock upstream itself. */
   get direct(): Destination {
-    return { protocol: 'direct', address: this.#upstream.addresses.http ?? '', modelPrefix: '' };
+    return { protocol: 'direct', address: this.upstreams[0]?.address ?? '', modelPrefix: '' };
   }
 
   async startBare(door: Door, profile: boolean): Promise<Subject> {
     const bare = await startListening(script(`bare-${door}.ts`), {
-      args: [`http://${this.direct.address}`],
+      args: this.upstreams.map(({ address }) => `http://${address}`),
       nodeOptions: profile ? profileInto(`bare-${door}`) : [],
     });
     return subject('bare', door, bare, profile);
   }
 
-  /** The gateway as users start it, with logs, metrics and traces on. */
-  async startGateway(door: Door, entry: string, profile: boolean): Promise<Subject> {
+  /** The gateway as users start it, with logs, metrics and traces on. `env`: which providers it has. */
+  async startGateway(door: Door, { entry, profile, env = this.#usualEnv }: GatewayOptions): Promise<Subject> {
     const gateway = await startListening(entry, {
       args: ['serve'],
       nodeOptions: profile ? profileInto(`gateway-${door}`) : [],
       env: {
-        LLM_PROVIDER: 'bench',
-        LLM_BASE_URL: `http://${this.direct.address}/v1`,
-        LLM_API_KEY: 'bench-key',
-        LLM_DEFAULT_MODEL: 'bench/answer',
-        ALLOWED_MODELS: '*',
+        ...env,
         ANTIPHON_GRPC_PORT: '0',
         ANTIPHON_HTTP_PORT: '0',
         ANTIPHON_METRICS_PORT: '0',
@@ -80,6 +90,18 @@ export class Bench {
       },
     });
     return subject('gateway', door, gateway, profile);
+  }
+
+  get #usualEnv(): Readonly<Record<string, string>> {
+    const [first, second] = this.upstreams;
+    return {
+      LLM_PROVIDER: providerNames[0],
+      LLM_BASE_URL: `http://${first?.address}/v1`,
+      LLM_API_KEY: 'bench-key',
+      LLM_DEFAULT_MODEL: 'bench/answer',
+      VLLM_BASE_URL: `http://${second?.address}/v1`,
+      ALLOWED_MODELS: '*',
+    };
   }
 
   /** Has the load process do a job. Rejects if it takes longer than `boundMs`. */
@@ -109,16 +131,21 @@ export class Bench {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#upstream.process, this.#otlpSink.process, this.#load].map((child) => stop(child)));
+    await Promise.all([
+      ...this.upstreams.map((upstream) => upstream.stop()),
+      ...[this.#otlpSink.process, this.#load].map((child) => stop(child)),
+    ]);
   }
 }
 
 function subject(name: Subject['name'], door: Door, server: Listening, gently: boolean): Subject {
   const address = server.addresses[door === 'grpc' ? 'grpc' : 'http'] ?? '';
+  const { metrics } = server.addresses;
   return {
     name,
     pid: server.pid,
-    destination: { protocol: door, address: address.replace(/^https?:\/\//, ''), modelPrefix: 'bench/' },
+    destination: { protocol: door, address: address.replace(/^https?:\/\//, ''), modelPrefix: `${providerNames[0]}/` },
+    metrics: async () => (metrics === undefined ? '' : (await fetch(`http://${metrics}/metrics`)).text()),
     stop: () => stop(server.process, gently),
   };
 }

@@ -2,15 +2,19 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Door } from './bench.ts';
-import { type Scale, scenarios } from './scenarios.ts';
+import type { OutageOptions } from './outage/measure.ts';
+import type { Scale } from './scenario.ts';
+import { scenarios } from './scenarios.ts';
 
 export interface Options {
   readonly doors: readonly Door[];
   readonly scenarioNames: readonly string[];
   readonly scale: Scale;
+  /** Undefined: it is not asked for. */
+  readonly outage: OutageOptions | undefined;
   /** Have both servers write a CPU profile. */
   readonly profile: boolean;
-  /** Put the table into docs/performance.md. */
+  /** Put the tables into docs/performance.md, and that of the outage into docs/resilience.md. */
   readonly write: boolean;
   /** Of the JSON file. */
   readonly name: string;
@@ -23,12 +27,18 @@ const SOURCE_ENTRY = fileURLToPath(new URL('../src/cli.js', import.meta.url));
 const FULL: Scale = { rounds: 5, seconds: 2, warmUpSeconds: 15, pacedStreams: 1000, pacedSeconds: 10, cancels: 50 };
 const QUICK: Scale = { rounds: 1, seconds: 0.8, warmUpSeconds: 0.5, pacedStreams: 200, pacedSeconds: 1, cancels: 5 };
 
+const OUTAGE = 'outage';
+const FULL_OUTAGE = { seconds: 60, warmUpSeconds: 10 };
+const QUICK_OUTAGE = { seconds: 2, warmUpSeconds: 1 };
+
 export const USAGE = `npm run bench -- [options]
   --quick             a short run that shows the bench works; its figures mean little
   --door <name>       grpc or connect; both if not given
-  --scenario <names>  some of ${scenarios.map(({ name }) => name).join(',')}; all if not given
+  --scenario <names>  some of ${scenarios.map(({ name }) => name).join(',')}; all of these if not given.
+                      ${OUTAGE}: the gateway alone, on gRPC, while one of three providers is in trouble
+  --seconds <number>  how long each trouble of ${OUTAGE} lasts; ${FULL_OUTAGE.seconds} if not given
   --profile           both servers write a CPU profile into bench/out/profiles
-  --write             put the tables into docs/performance.md
+  --write             put the tables into docs/performance.md and docs/resilience.md
   --name <name>       the result is bench/out/<name>.json; "latest" if not given
   --entry <file>      the gateway's script; src/cli.js if not given`;
 
@@ -40,20 +50,25 @@ export function readOptions(args: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       door: { type: 'string' },
       scenario: { type: 'string' },
+      seconds: { type: 'string' },
       profile: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       name: { type: 'string', default: 'latest' },
       entry: { type: 'string', default: SOURCE_ENTRY },
     },
   });
+  const names = scenariosOf(values.scenario);
+  const entry = resolve(values.entry);
+  const outage = { ...(values.quick ? QUICK_OUTAGE : FULL_OUTAGE), entry };
   return {
     doors: doorsOf(values.door),
-    scenarioNames: scenariosOf(values.scenario),
+    scenarioNames: names.filter((name) => name !== OUTAGE),
+    outage: names.includes(OUTAGE) ? { ...outage, ...secondsOf(values.seconds) } : undefined,
     scale: values.quick ? QUICK : FULL,
     profile: values.profile,
     write: values.write,
     name: fileName(values.name),
-    entry: resolve(values.entry),
+    entry,
   };
 }
 
@@ -66,9 +81,16 @@ function doorsOf(door: string | undefined): readonly Door[] {
 function scenariosOf(list: string | undefined): readonly string[] {
   const known = scenarios.map(({ name }) => name);
   const names = list?.split(',') ?? known;
-  const unknown = names.find((name) => !known.includes(name));
+  const unknown = names.find((name) => name !== OUTAGE && !known.includes(name));
   if (unknown !== undefined) throw new Error(`There is no scenario "${unknown}".`);
   return names;
+}
+
+function secondsOf(text: string | undefined): { seconds?: number } {
+  if (text === undefined) return {};
+  const seconds = Number(text);
+  if (seconds > 0) return { seconds };
+  throw new Error('The seconds must be a number above 0.');
 }
 
 function fileName(name: string): string {

@@ -1,6 +1,8 @@
 import type { Door, Subject } from './bench.ts';
 import type { MachineFacts } from './machine.ts';
-import { type Metrics, type Round, type Scale, TOKENS_PER_SECOND } from './scenarios.ts';
+import { MIXED_ANSWER_MS, MIXED_TOKENS_PER_SECOND } from './mixed.ts';
+import type { Metrics, Round, Scale } from './scenario.ts';
+import { TOKENS_PER_SECOND } from './scenarios.ts';
 
 export interface DoorReport {
   readonly door: Door;
@@ -36,6 +38,9 @@ const row = (metric: string, label: string | Row['label'], digits: number, more:
 const streams = ({ pacedStreams }: Scale) =>
   `${pacedStreams.toLocaleString('en')} streams at ${TOKENS_PER_SECOND} tokens/s`;
 
+const both = ({ pacedStreams }: Scale) =>
+  `${pacedStreams.toLocaleString('en')} streams at ${MIXED_TOKENS_PER_SECOND} tokens/s and as many calls of ${MIXED_ANSWER_MS / 1000} s`;
+
 const ROWS: readonly Row[] = [
   row('callsPerSecond', 'unary calls/s, 32 at once', 0, { target: { least: 0.75 } }),
   row('cpuUsPerCall', 'CPU µs per unary call', 1),
@@ -47,6 +52,12 @@ const ROWS: readonly Row[] = [
   row('pacedTokensPerSecond', (scale) => `tokens/s of the median stream, ${streams(scale)}`, 1),
   row('pacedBusy', (scale) => `cores kept busy, ${streams(scale)}`, 2),
   row('pacedRssMb', (scale) => `RSS MB, ${streams(scale)}`, 0),
+  row('mixedInFlight', (scale) => `calls at providers midway, ${both(scale)}`, 0, { noRatio: true }),
+  row('mixedTokensPerSecond', '— tokens/s of the median stream', 1),
+  row('mixedAddedP50Ms', '— added to a call, p50 ms', 1),
+  row('mixedAddedP99Ms', '— added to a call, p99 ms', 1),
+  row('mixedBusy', '— cores kept busy', 2),
+  row('mixedRssMb', '— RSS MB', 0),
   row('idleRssMb', 'RSS MB, idle', 0),
   row('cancelUnaryP50Ms', 'cancel to closed upstream socket, unary, p50 ms', 2, { noRatio: true }),
   row('cancelUnaryMaxMs', '— slowest, ms', 2, { noRatio: true }),
@@ -111,10 +122,13 @@ function doorMarkdown(
     '|---|---:|---:|---:|',
     ...lines,
     '',
-    `${at.slice(0, 10)}, Node ${machine.node} on ${machine.platform}, ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB. ` +
-      `Medians of ${scale.rounds}. Wrong answers: ${errors.length}. Other processes used ${number(machine.othersShare * 100, 0)} % of the machine.`,
+    `${machineLine(at, machine)} Medians of ${scale.rounds}. Wrong answers: ${errors.length}. Other processes used ${number(machine.othersShare * 100, 0)} % of the machine.`,
   ].join('\n');
 }
+
+/** When and where it was measured. */
+export const machineLine = (at: string, { node, platform, cores, cpu, memoryGb }: MachineFacts): string =>
+  `${at.slice(0, 10)}, Node ${node} on ${platform}, ${cores} cores of ${cpu}, ${memoryGb} GB.`;
 
 function verdict({ target }: Row, ratio: number): string {
   if (!target) return '';
@@ -123,7 +137,8 @@ function verdict({ target }: Row, ratio: number): string {
   return ` (${wanted}: ${ratio >= least && ratio <= most ? 'met' : 'missed'})`;
 }
 
-const number = (value: number, digits: number): string =>
+/** As people read it. */
+export const number = (value: number, digits: number): string =>
   Number.isFinite(value)
     ? value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
     : 'n/a';

@@ -2,61 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, Subject } from './bench.ts';
 import type { LoopResult } from './load/job.ts';
 import { percentile } from './load/loop.ts';
-import { cpuMs, rssMb } from './usage.ts';
+import { type Loop, measured, runLoop, SPARE_MS, sampleRss } from './loops.ts';
+import { mixed } from './mixed.ts';
+import type { Metrics, Scenario } from './scenario.ts';
+import { rssMb } from './usage.ts';
 import { answerModel, streamModel } from './workload.ts';
-
-/** How long and how much. */
-export interface Scale {
-  /** Times that each server is measured, in turn with the other. */
-  readonly rounds: number;
-  /** Of a round, and of the warm-up before the first. */
-  readonly seconds: number;
-  readonly warmUpSeconds: number;
-  readonly pacedStreams: number;
-  readonly pacedSeconds: number;
-  readonly cancels: number;
-}
-
-/** What one round gave, by the names in `report.ts`. */
-export type Metrics = Readonly<Record<string, number>>;
-
-export interface Round {
-  readonly metrics: Metrics;
-  readonly errors: readonly string[];
-}
-
-export interface Scenario {
-  readonly name: string;
-  /** Once for each server, before its first round. */
-  warmUp(bench: Bench, subject: Subject, scale: Scale): Promise<void>;
-  round(bench: Bench, subject: Subject, scale: Scale): Promise<Round>;
-}
 
 const UNARY_CALLERS = 32;
 const LATENCY_CALLERS = 1;
 const FAST_STREAMS = 16;
 const FAST_TOKENS = 500;
 export const TOKENS_PER_SECOND = 50;
-
-/** What a job may take beyond its own time: calls under way, a slow machine. */
-const SPARE_MS = 120_000;
-
-interface Loop {
-  readonly model: string;
-  readonly concurrency: number;
-  readonly seconds: number;
-  readonly rampMs?: number;
-}
-
-const runLoop = (bench: Bench, to: Subject['destination'], { rampMs = 0, ...loop }: Loop) =>
-  bench.load({ kind: 'loop', to, rampMs, ...loop }, loop.seconds * 1000 + SPARE_MS);
-
-/** Runs a loop and tells what CPU the server used for it. */
-async function measured(bench: Bench, subject: Subject, loop: Loop): Promise<LoopResult & { cpuUs: number }> {
-  const beforeMs = cpuMs(subject.pid);
-  const result = await runLoop(bench, subject.destination, loop);
-  return { ...result, cpuUs: (cpuMs(subject.pid) - beforeMs) * 1000 };
-}
 
 /** Scenarios that are one loop, and differ in what is read off it. */
 const loopScenario = (
@@ -103,9 +59,9 @@ const latency: Scenario = {
     const through = await runLoop(bench, destination, loop);
     return {
       metrics: {
-        directP50Ms: direct.p50Ms,
-        addedP50Ms: through.p50Ms - direct.p50Ms,
-        addedP99Ms: through.p99Ms - direct.p99Ms,
+        directP50Ms: direct.whole.p50Ms,
+        addedP50Ms: through.whole.p50Ms - direct.whole.p50Ms,
+        addedP99Ms: through.whole.p99Ms - direct.whole.p99Ms,
       },
       errors: [...direct.errors, ...through.errors],
     };
@@ -123,11 +79,11 @@ const paced: Scenario = {
     const model = streamModel(pacedSeconds * TOKENS_PER_SECOND, TOKENS_PER_SECOND);
     const samples = sampleRss(subject.pid);
     const loop = { model, concurrency: pacedStreams, seconds: 0, rampMs: 1000 };
-    const { tokens, elapsedMs, p50Ms, cpuUs, errors } = await measured(bench, subject, loop);
+    const { tokens, elapsedMs, whole, cpuUs, errors } = await measured(bench, subject, loop);
     return {
       metrics: {
         pacedCpuUsPerToken: cpuUs / tokens,
-        pacedTokensPerSecond: (pacedSeconds * TOKENS_PER_SECOND * 1000) / p50Ms,
+        pacedTokensPerSecond: (pacedSeconds * TOKENS_PER_SECOND * 1000) / whole.p50Ms,
         pacedBusy: cpuUs / 1000 / elapsedMs,
         pacedRssMb: samples.end(),
       },
@@ -135,20 +91,6 @@ const paced: Scenario = {
     };
   },
 };
-
-/** Looks at a process's memory until `end`, which gives the most seen. */
-function sampleRss(pid: number): { end(): number } {
-  let most = rssMb(pid);
-  const timer = setInterval(() => {
-    most = Math.max(most, rssMb(pid));
-  }, 250);
-  return {
-    end() {
-      clearInterval(timer);
-      return most;
-    },
-  };
-}
 
 /** Memory of a server that has just started. */
 const idle: Scenario = {
@@ -195,4 +137,4 @@ async function cancelLatencies(bench: Bench, { destination: to }: Subject, strea
 }
 
 /** In the order in which they run. */
-export const scenarios: readonly Scenario[] = [idle, paced, unary, fast, latency, cancel];
+export const scenarios: readonly Scenario[] = [idle, paced, mixed, unary, fast, latency, cancel];

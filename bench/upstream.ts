@@ -1,10 +1,11 @@
 // A process of its own: a provider that speaks OpenAI chat completions and costs as little as it can, so that what is
 // measured is the gateway. It writes HTTP/1.1 by hand, and each token as a chunk and a write of its own.
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { listening } from './listening.ts';
 import { machineMs } from './machine-time.ts';
 import { Pacer } from './pacer.ts';
-import { ANSWER_TOKENS, type Behaviour, behaviourOf, textOf, words } from './workload.ts';
+import { ANSWER, FAILURE, LISTING, STREAM_BEGIN, streamEnd, token } from './upstream-answers.ts';
+import { type Behaviour, behaviourOf } from './workload.ts';
 
 /**
  * Told to the parent of a request for this model: `received` when it has come, if it will not be answered; `closed` when
@@ -17,78 +18,57 @@ export interface Notice {
   readonly atMs: number;
 }
 
+/**
+ * How it does. `failing`: every request gets a 503. `slow`: nothing is sent for ten seconds. `gone`: all connections are
+ * broken, and none is accepted any more.
+ */
+export type Condition = 'working' | 'failing' | 'slow' | 'gone';
+
+/** Said by the parent: from now on it does so. */
+export interface Order {
+  readonly condition: Condition;
+}
+
+/** The answer to an order, when it is done. */
+export interface Obeyed {
+  readonly what: 'obeyed';
+  /** Requests for completions that have come so far. */
+  readonly requests: number;
+}
+
+const SLOW_MS = 10_000;
+
 const notify = (what: Notice['what'], model: string) =>
   process.send?.({ what, model, atMs: machineMs() } satisfies Notice);
 
-const HEAD = 'HTTP/1.1 200 OK\r\nx-request-id: req_bench\r\n';
-const STREAM_HEAD = `${HEAD}content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n`;
-
-const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
-
-const event = (choices: unknown[], more: object = {}) =>
-  chunk(
-    `data: ${JSON.stringify({
-      id: 'chatcmpl-bench',
-      object: 'chat.completion.chunk',
-      created: 1_700_000_000,
-      model: 'bench-model',
-      service_tier: 'default',
-      system_fingerprint: 'fp_bench',
-      choices,
-      ...more,
-    })}\n\n`,
-  );
-
-const usage = (tokens: number) => ({ prompt_tokens: 70, completion_tokens: tokens, total_tokens: 70 + tokens });
-
-const choice = (delta: object, finishReason: string | null = null) => ({
-  index: 0,
-  delta,
-  logprobs: null,
-  finish_reason: finishReason,
-});
-
-const FIRST = event([choice({ role: 'assistant', content: '', refusal: null })]);
-const TOKENS = words.map((content) => Buffer.from(event([choice({ content })])));
-const LAST = (tokens: number) =>
-  `${event([choice({}, 'stop')])}${event([], { usage: usage(tokens) })}${chunk('data: [DONE]\n\n')}0\r\n\r\n`;
-
-const BODY = JSON.stringify({
-  id: 'chatcmpl-bench',
-  object: 'chat.completion',
-  created: 1_700_000_000,
-  model: 'bench-model',
-  choices: [
-    {
-      index: 0,
-      message: { role: 'assistant', content: textOf(ANSWER_TOKENS), refusal: null, annotations: [] },
-      logprobs: null,
-      finish_reason: 'stop',
-    },
-  ],
-  usage: usage(ANSWER_TOKENS),
-  service_tier: 'default',
-  system_fingerprint: 'fp_bench',
-});
-const ANSWER = Buffer.from(
-  `${HEAD}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(BODY)}\r\n\r\n${BODY}`,
-);
-
 const pacer = new Pacer();
+const connections = new Set<Connection>();
+let condition: Condition = 'working';
+let requests = 0;
 
 class Connection {
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
   /** The model of the request being answered. */
   #model: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    connections.add(this);
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.#take(bytes));
-    socket.on('end', () => this.#closed());
-    socket.on('error', () => this.#closed());
-    socket.on('close', () => this.#closed());
+    socket.on('end', () => this.close());
+    socket.on('error', () => this.close());
+    socket.on('close', () => this.close());
+  }
+
+  close(): void {
+    if (this.#model !== undefined) notify('closed', this.#model);
+    this.#model = undefined;
+    clearTimeout(this.#timer);
+    connections.delete(this);
+    this.#socket.destroy();
   }
 
   #take(bytes: Buffer): void {
@@ -99,20 +79,40 @@ class Connection {
     const length = Number(/\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
     const bodyAt = headEnd + 4;
     if (this.#received.length < bodyAt + length) return;
-    const body = JSON.parse(this.#received.toString('utf8', bodyAt, bodyAt + length));
+    const body = this.#received.toString('utf8', bodyAt, bodyAt + length);
     this.#received = this.#received.subarray(bodyAt + length);
-    this.#model = String(body.model);
-    this.#answer(behaviourOf(this.#model), this.#model);
+    if (head.startsWith('GET ')) this.#reply(0, () => this.#socket.write(LISTING));
+    else this.#request(JSON.parse(body));
   }
 
-  #answer(behaviour: Behaviour, model: string): void {
-    if (behaviour.kind === 'hang') return void notify('received', model);
-    if (behaviour.kind === 'answer') {
+  #request({ model, stream }: { readonly model: string; readonly stream?: boolean }): void {
+    requests++;
+    const behaviour = behaviourOf(model);
+    this.#model = model;
+    if (behaviour.kind === 'hang') notify('received', model);
+    else this.#reply(behaviour.afterMs, () => this.#answer(behaviour, stream === true));
+  }
+
+  /** `answer` is what it does while it works. */
+  #reply(afterMs: number, answer: () => void): void {
+    const delayMs = condition === 'slow' ? SLOW_MS : afterMs;
+    if (condition === 'failing') this.#fail();
+    else if (delayMs === 0) answer();
+    else this.#timer = setTimeout(answer, delayMs);
+  }
+
+  #fail(): void {
+    this.#model = undefined;
+    this.#socket.write(FAILURE);
+  }
+
+  #answer(behaviour: Behaviour, stream: boolean): void {
+    if (behaviour.kind !== 'stream' || !stream) {
       this.#model = undefined;
       this.#socket.write(ANSWER);
       return;
     }
-    this.#socket.write(STREAM_HEAD + FIRST);
+    this.#socket.write(STREAM_BEGIN);
     if (behaviour.tokensPerSecond === 0) this.#rush(behaviour.tokens, 0);
     else this.#pace(behaviour.tokens, behaviour.tokensPerSecond);
   }
@@ -120,7 +120,7 @@ class Connection {
   #rush(tokens: number, from: number): void {
     for (let i = from; i < tokens; i++) {
       if (this.#socket.destroyed) return;
-      if (this.#token(i)) continue;
+      if (this.#socket.write(token(i))) continue;
       this.#socket.once('drain', () => this.#rush(tokens, i + 1));
       return;
     }
@@ -133,27 +133,39 @@ class Connection {
     pacer.add(tokensPerSecond, () => {
       if (this.#socket.destroyed) return false;
       if (this.#socket.writableNeedDrain) return true;
-      this.#token(sent++);
+      this.#socket.write(token(sent++));
       if (sent < tokens) return true;
       this.#finish(tokens);
       return false;
     });
   }
 
-  #token(i: number): boolean {
-    return this.#socket.write(TOKENS[i % TOKENS.length] as Buffer);
-  }
-
   #finish(tokens: number): void {
     this.#model = undefined;
-    this.#socket.write(LAST(tokens));
-  }
-
-  #closed(): void {
-    if (this.#model !== undefined) notify('closed', this.#model);
-    this.#model = undefined;
-    this.#socket.destroy();
+    this.#socket.write(streamEnd(tokens));
   }
 }
 
-listening(createServer((socket) => void new Connection(socket)));
+const server = createServer((socket) => void new Connection(socket));
+let port = 0;
+server.once('listening', () => {
+  port = (server.address() as AddressInfo).port;
+});
+listening(server);
+
+process.on('message', async (order: Order) => {
+  const wasGone = condition === 'gone';
+  condition = order.condition;
+  if (condition === 'gone') await goAway();
+  else if (wasGone) await comeBack();
+  process.send?.({ what: 'obeyed', requests } satisfies Obeyed);
+});
+
+function goAway(): Promise<void> {
+  const gone = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const connection of connections) connection.close();
+  return gone;
+}
+
+const comeBack = () =>
+  new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port, backlog: 2048 }, resolve));

@@ -1,13 +1,25 @@
 import { create } from '@bufbuild/protobuf';
-import { type CompleteRequest, CompleteRequestSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
+import {
+  BrokenStreamPolicy,
+  type CompleteRequest,
+  CompleteRequestSchema,
+  Role,
+} from '#gen/antiphon/v1/completion_pb.js';
+
+/** What providers are called, by the gateway and the bare proxies: one for each mock upstream. */
+export const providerNames = ['bench', 'vllm'] as const;
 
 /** What the mock upstream does with a request. It is said by the model's name, which every proxy passes on. */
-export type Behaviour =
+export type Behaviour = {
+  /** How long it waits first, in milliseconds. */
+  readonly afterMs: number;
+} & (
   | { readonly kind: 'answer' }
   /** It takes the request and never answers. */
   | { readonly kind: 'hang' }
-  /** `tokensPerSecond` 0: as fast as it can. */
-  | { readonly kind: 'stream'; readonly tokens: number; readonly tokensPerSecond: number };
+  /** `tokensPerSecond` 0: as fast as it can. A request that does not stream gets the usual answer. */
+  | { readonly kind: 'stream'; readonly tokens: number; readonly tokensPerSecond: number }
+);
 
 export const answerModel = 'answer';
 
@@ -17,11 +29,17 @@ export const hangModel = (id: number): string => `hang.${id}`;
 export const streamModel = (tokens: number, tokensPerSecond: number, id = 0): string =>
   `stream-${tokens}-${tokensPerSecond}.${id}`;
 
+/** The same model, which waits first. */
+export const afterMs = (ms: number, model: string): string => `${model}-after-${ms}`;
+
+const MODEL = /^(answer|hang|stream)(?:-(\d+)-(\d+))?(?:\.\d+)?(?:-after-(\d+))?$/;
+
 /** The behaviour that a model's name stands for. Throws for any other name. */
 export function behaviourOf(model: string): Behaviour {
-  const [, kind, tokens, tokensPerSecond] = /^(answer|hang|stream)(?:-(\d+)-(\d+))?(?:\.\d+)?$/.exec(model) ?? [];
-  if (kind === 'answer' || kind === 'hang') return { kind };
-  if (kind === 'stream') return { kind, tokens: Number(tokens), tokensPerSecond: Number(tokensPerSecond) };
+  const [, kind, tokens, tokensPerSecond, after = 0] = MODEL.exec(model) ?? [];
+  const afterMs = Number(after);
+  if (kind === 'answer' || kind === 'hang') return { kind, afterMs };
+  if (kind === 'stream') return { kind, tokens: Number(tokens), tokensPerSecond: Number(tokensPerSecond), afterMs };
   throw new Error(`no such model: ${model}`);
 }
 
@@ -59,7 +77,7 @@ const SYSTEM =
 const QUESTION =
   'We are planning a small hydropower plant on a mountain river. What should we measure in the first year, how often, and which of these values decide whether it is worth going on?';
 
-/** A request of ordinary size for this model. */
+/** A request of ordinary size for this model. A stream that breaks off may begin anew elsewhere. */
 export const requestFor = (model: string): CompleteRequest =>
   create(CompleteRequestSchema, {
     model,
@@ -69,4 +87,5 @@ export const requestFor = (model: string): CompleteRequest =>
     ],
     temperature: 0.2,
     maxTokens: 4096,
+    onBrokenStream: BrokenStreamPolicy.RESTART,
   });

@@ -68,6 +68,8 @@ export interface Gateway {
   keysAside(provider: string): readonly KeyAside[];
   /** How many that are, of each provider with keys and for each reason. */
   keyCounts(): readonly KeysAside[];
+  /** Ends what it asks providers by itself. Calls go on. */
+  retire(): void;
   /** Breaks off what is under way with providers, and resolves when nothing is open any more. */
   close(): Promise<void>;
 }
@@ -94,8 +96,8 @@ export const callLayers = (
   config.enabled
     ? { name: 'govern', layer: govern({ ...models, select: made.select }) }
     : { name: 'divert', layer: divert(answerOf(config), 'models are switched off') },
-  // Below governance, so that the mock is refused whatever the real provider would be.
-  ...(config.mockEverything ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
+  // Below governance, so that the mock is refused whatever the real provider would be; and off with all models.
+  ...(config.mockEverything && config.enabled ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
   // Above all that chooses or repeats, so that a call has one shadow.
   { name: 'shadow', layer: made.shadows.layer },
   // Above the choice of a target: it judges the answer of all of them.
@@ -142,14 +144,16 @@ export function gateway(parts: GatewayParts): Gateway {
   pressure.start();
   const providerName = (provider: string) => telemetryNames.get(provider);
   const layers = callLayers(parts, { providerName, pressure, shadows, select: selecting(parts) });
-  const rounds = [refreshing(parts, upstreams), probing(parts, upstreams, stackOf)];
+  const rounds = [refreshing(parts, upstreams), probing(parts, upstreams)];
+  const stopAsking = () => Promise.all(rounds.map((each) => each?.close()));
   return {
     complete: compose(layers, routing(parts, stackOf, price)),
     keysAside: (provider) => rings.get(provider)?.aside ?? [],
     keyCounts: () => [...rings].flatMap(([provider, ring]) => countsOf(provider, ring)),
+    retire: () => void stopAsking(),
     async close() {
       pressure.stop();
-      await Promise.all([shadows.close(), ...rounds.map((each) => each?.close())]);
+      await Promise.all([shadows.close(), stopAsking()]);
       await Promise.all(upstreams.map((each) => each.close()));
     },
   };
@@ -228,23 +232,33 @@ function refreshing({ config, clock, listings }: GatewayParts, upstreams: readon
   return startRefresh({ sources, everyMs: refreshMs, news: listings, clock });
 }
 
-function probing(
-  parts: GatewayParts,
-  upstreams: readonly Upstream[],
-  stackOf: (provider: string) => Complete | undefined,
-) {
+function probing(parts: GatewayParts, upstreams: readonly Upstream[]) {
   const { config, states, clock } = parts;
-  const sources = upstreams.flatMap((each): ProbeSource[] => {
-    const probe = states.of(each.name)?.probe;
-    const ask = config.probes.by === 'listing' ? each.ask : completionProbe(parts, each.name, stackOf(each.name));
-    return probe && ask ? [{ ask, ended: (error, durationMs) => probe.ended(error, durationMs) }] : [];
+  const { everyMs, by } = config.probes;
+  const probed = everyMs === undefined ? [] : upstreams;
+  const sources = probed.flatMap((each): (ProbeSource & Pick<Upstream, 'name'>)[] => {
+    const { name } = each;
+    const state = states.of(name);
+    const ask = by === 'listing' ? each.ask : state && completionProbe(parts, each, state);
+    if (!state || !ask) return [];
+    const { probe } = state;
+    // Otherwise there would be no probe at all where the configuration changes more often than an interval is long.
+    return [{ name, ask, idleMs: probe.idleMs, ended: (error, durationMs) => probe.ended(error, durationMs) }];
   });
+  // What the last probe of all has said would hold for ever.
+  for (const { name } of config.providers)
+    if (!sources.some((source) => source.name === name)) states.of(name)?.probe.forget();
   return startProbes({ sources, settings: config.probes, clock });
 }
 
 /** Undefined: the provider has no model that may be called. */
-function completionProbe({ models, clock, newId }: GatewayParts, provider: string, stack: Complete | undefined) {
-  const model = models.list().find((each) => each.provider === provider && each.allowed)?.id;
-  if (!stack || model === undefined) return undefined;
-  return (signal: AbortSignal) => askCompletion(stack, { provider, model }, newId(), clock, signal);
+function completionProbe(parts: GatewayParts, each: Upstream, state: ProviderState): ProbeSource['ask'] | undefined {
+  const { models, clock, newId } = parts;
+  const provider = each.name;
+  const model = models.list().find((one) => one.provider === provider && one.allowed)?.id;
+  if (model === undefined) return undefined;
+  // Without repeats: they would cost once more, and make a failure of one probe out of several.
+  const layers = targetLayers(parts, each, state, mediaRoom(0)).filter(({ name }) => name !== 'retry');
+  const stack = compose(layers, each.backend);
+  return (signal) => askCompletion(stack, { provider, model }, newId(), clock, signal);
 }

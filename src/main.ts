@@ -4,7 +4,7 @@ import { ConfigError } from './config/problem.ts';
 import { systemClock } from './core/clock.ts';
 import { LearningRedactor, type Redact } from './core/redact.ts';
 import { greeting } from './greeting.ts';
-import { ConfigSource, reloadOnChange } from './reload.ts';
+import { ConfigSource, type Reloads, reloads } from './reload.ts';
 import { type Running, start } from './start.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { version } from './version.ts';
@@ -72,12 +72,16 @@ async function serve(): Promise<void> {
   if (!config) return;
   const redactor = new LearningRedactor(config.secrets);
   const log = logOf(config, redactor.redact);
+  const started = Promise.withResolvers<Reloads>();
+  // From here on, so that one that comes during the start is no end: it is done when there is something to reload.
+  process.on('SIGHUP', () => void started.promise.then(({ ask }) => ask()));
   try {
     const running = await start(config, log, { redactor });
     process.stderr.write(greeting(config, running.addresses));
     for (const notice of config.notices) log.info({ notice }, 'notice');
-    const watching = reloadOnChange(running, source, log);
-    stopOnSignals(running, log, watching);
+    const reloading = reloads(running, source, log);
+    started.resolve(reloading);
+    stopOnSignals(running, log, reloading);
     process.stdout.write(`${JSON.stringify({ msg: 'listening', ...running.addresses })}\n`);
   } catch (error) {
     process.stderr.write(`antiphon could not start: ${error instanceof Error ? error.message : 'unknown'}\n`);
@@ -89,12 +93,12 @@ async function serve(): Promise<void> {
  * The first signal drains, a second one ends the process at once. A defect that nothing caught is logged, and the
  * process drains and ends with 1, so that its supervisor starts a fresh one.
  */
-function stopOnSignals(running: Running, log: Log, watching: { close(): void }): void {
+function stopOnSignals(running: Running, log: Log, reloading: Reloads): void {
   let stopping = false;
   const stop = async (exitCode: number) => {
     if (stopping) process.exit(exitCode || 1);
     stopping = true;
-    watching.close();
+    reloading.close();
     await running.drain();
     log.close();
     process.exit(exitCode);

@@ -1,15 +1,18 @@
 import type { Config } from './config/config.ts';
 import { loadProcessConfig } from './config/environment.ts';
 import { ConfigError } from './config/problem.ts';
-import { watchFiles } from './config/watch.ts';
-import { systemClock } from './core/clock.ts';
+import { WatchedFiles, watchFiles } from './config/watch.ts';
+import { type Clock, systemClock } from './core/clock.ts';
 import { reloading } from './snapshots.ts';
 import type { Running } from './start.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** The configuration of this process, and the files that it was last made from, or could not be made from. */
 export class ConfigSource {
+  /** How the files were when they were last read. */
+  readonly watched = new WatchedFiles();
   #files: readonly string[] = [];
+  #last: Config | undefined;
 
   get files(): readonly string[] {
     return this.#files;
@@ -18,19 +21,48 @@ export class ConfigSource {
   /** Errors: ConfigError. */
   read(): Config {
     const files = new Set<string>();
+    const reading = (path: string) => {
+      files.add(path);
+      this.watched.reading(path);
+    };
     try {
-      return loadProcessConfig((path) => files.add(path));
+      // The first time, the file may be a pipe. Later, opening one could wait for ever.
+      const config = loadProcessConfig(reading, this.#last && 'regular');
+      checkSuccessor(config, this.#last);
+      this.#last = config;
+      return config;
     } finally {
       this.#files = [...files];
     }
   }
 }
 
+/** A file of which nothing is left yet, or any more, is a valid one: a start would have the mock answer. */
+function checkSuccessor({ enabled, mockStandsIn }: Config, before: Config | undefined): void {
+  if (!before || before.mockStandsIn || !mockStandsIn || !enabled) return;
+  const problem = 'has none that is on, so that the mock would answer from now on';
+  const fix = 'See that the file is whole. Where the mock is wanted, set mock.use to true, or list it.';
+  throw new ConfigError([{ path: 'providers', problem, fix }]);
+}
+
+/** Reloads while the gateway runs. */
+export interface Reloads {
+  /** Has the configuration read again. */
+  ask(): void;
+  /** From now on the files are not looked at any more. */
+  close(): void;
+}
+
 /**
- * Reads the configuration again on SIGHUP, and when one of its files has changed. One that cannot be used is told of, and
- * the last good one stays.
+ * Reads the configuration again when it is asked to, and when one of its files has changed. One that cannot be used is
+ * told of, and the last good one stays.
  */
-export function reloadOnChange(running: Running, source: ConfigSource, log: Log): { close(): void } {
+export function reloads(
+  running: Pick<Running, 'reload' | 'reloadRefused'>,
+  source: Pick<ConfigSource, 'files' | 'read' | 'watched'>,
+  log: Pick<Log, 'info' | 'warn' | 'error'>,
+  clock: Pick<Clock, 'after'> = systemClock,
+): Reloads {
   const reload = reloading({
     load: () => source.read(),
     apply(config) {
@@ -47,6 +79,7 @@ export function reloadOnChange(running: Running, source: ConfigSource, log: Log)
       log.error({ problems, error }, 'configuration not reloaded: the last good one stays');
     },
   });
-  process.on('SIGHUP', () => void reload());
-  return watchFiles({ paths: () => source.files, clock: systemClock, changed: () => void reload() });
+  const ask = () => void reload();
+  const { close } = watchFiles({ files: source.watched, paths: () => source.files, clock, changed: ask });
+  return { ask, close };
 }

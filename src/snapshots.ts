@@ -1,5 +1,7 @@
 /** What can be replaced while it is in use. */
 export interface Closable {
+  /** Called once, when another takes its place: it may still have calls, and gets no further ones. It must not throw. */
+  retire(): void;
   /** Called once, when nothing uses it any more, or all is to end. */
   close(): Promise<void>;
 }
@@ -49,6 +51,7 @@ export class Snapshots<T extends Closable> {
   swap(next: T): void {
     const before = this.#current;
     this.#current = this.#hold(next);
+    before.value.retire();
     this.#closeIfLeft(before);
     if (this.#isClosed) void this.#close(this.#current);
   }

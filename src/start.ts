@@ -3,6 +3,7 @@ import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
 import type { Config } from './config/config.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { LearningRedactor } from './core/redact.ts';
+import type { Target } from './core/target.ts';
 import type { Addresses } from './greeting.ts';
 import { directoryOf } from './inventory.ts';
 import { type ProviderReading, providerHealth, providerStatus } from './resilience/provider-health.ts';
@@ -28,7 +29,7 @@ export interface Running {
   readonly addresses: Addresses;
   /**
    * Puts another configuration into effect: calls in flight go on with the one they began with. It gives the parts that
-   * differ and need a restart to take effect.
+   * differ and need a restart to take effect. Errors: a defect; then the one before stays.
    */
   reload(config: Config): readonly string[];
   /** Counts a configuration that could not be used. */
@@ -62,7 +63,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
   const states = new ProviderStates(config, clock, tell);
   const record = recorder({ metrics, log, redact });
-  const lasting = { states, log, clock, redact, record, metrics, tell, memoryShare: memory };
+  const lasting = { states, listings: new Map(), log, clock, redact, record, metrics, tell, memoryShare: memory };
   const snapshots = new Snapshots(serving(config, lasting), (error) => log.error({ error }, 'could not close'));
   made.serving = snapshots;
   const startedMs = clock.now();
@@ -82,7 +83,8 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
     refused: (call, error) => record(callOutcome(call, clock.now(), error)),
     clock,
   });
-  const doors = { config: config.server, service, health, tracing, redact, log, clock, newId: randomUUID };
+  const providers = () => snapshots.current.statuses();
+  const doors = { config: config.server, service, health, providers, tracing, redact, log, clock, newId: randomUUID };
   try {
     opened.servers = await startServers(doors);
   } catch (error) {
@@ -94,7 +96,13 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
     reload(next) {
       redactor.learn(next.secrets);
       states.reconfigure(next);
-      snapshots.swap(serving(next, lasting));
+      try {
+        snapshots.swap(serving(next, lasting));
+      } catch (error) {
+        states.reconfigure(snapshots.current.config);
+        throw error;
+      }
+      telemetry.know({ known: knownTargets(next, clock), knownProviders: knownProviders(next) });
       telemetry.configReloaded('ok');
       return fixedParts(config, next);
     },
@@ -111,13 +119,24 @@ const telemetryOptions = (config: Config, log: Log, clock: Clock): TelemetryOpti
   version,
   metricsHost: config.server.host,
   metricsPort: config.server.metricsPort,
-  knownTargets: directoryOf(config, clock)
-    .list()
-    .map(({ provider, id }) => ({ provider, model: id })),
-  knownProviders: [...config.providers.map(({ name }) => name), FALLBACK_PROVIDER],
+  knownTargets: knownTargets(config, clock),
+  knownProviders: knownProviders(config),
   clock,
   log,
 });
+
+/** The models that callers cannot make up, so that metrics may name them. */
+const knownTargets = (config: Config, clock: Clock): readonly Target[] => [
+  ...directoryOf(config, clock)
+    .list()
+    .map(({ provider, id }) => ({ provider, model: id })),
+  ...[...config.fallback.answers.keys()].map((model) => ({ provider: FALLBACK_PROVIDER, model })),
+];
+
+const knownProviders = ({ providers }: Config): readonly string[] => [
+  ...providers.map(({ name }) => name),
+  FALLBACK_PROVIDER,
+];
 
 const gaugesOf = (reading: ProviderReading): ProviderGauges => ({
   provider: reading.provider,

@@ -7,10 +7,15 @@ import { settle } from './support/calls.ts';
 class Thing {
   readonly name: string;
   closes = 0;
+  retires = 0;
   readonly closing = Promise.withResolvers<void>();
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  retire(): void {
+    this.retires++;
   }
 
   close(): Promise<void> {
@@ -91,12 +96,11 @@ describe('snapshots', () => {
     await settle();
     expect(failures).toEqual([new Error('stuck')]);
     const thrown = new Error('at once');
-    snapshots.swap({
-      ...new Thing('bad'),
-      close() {
-        throw thrown;
-      },
-    } as unknown as Thing);
+    const bad = new Thing('bad');
+    bad.close = () => {
+      throw thrown;
+    };
+    snapshots.swap(bad);
     swap();
     await settle();
     expect(failures[1]).toBe(thrown);
@@ -158,6 +162,7 @@ describe('snapshots', () => {
           const isUsed = calls.some(({ name, isOpen }) => isOpen && name === thing.name);
           const mayBeClosed = isClosed || (thing !== snapshots.current && !isUsed);
           expect(thing.closes).toBe(mayBeClosed ? 1 : 0);
+          expect(thing.retires).toBe(thing === snapshots.current ? 0 : 1);
         }
       };
       for (const [step, i] of all) {

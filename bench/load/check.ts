@@ -38,6 +38,7 @@ export class StreamCheck {
     const { sequence, event } = fromBinary(StreamCompleteResponseSchema, bytes);
     if (sequence !== this.#messages++) this.#error ??= `message ${this.#messages - 1n} has sequence ${sequence}`;
     if (event.case === 'completed') this.#completed = true;
+    if (event.case === 'restart') this.#text = '';
     if (event.case !== 'textDelta') return false;
     this.#text += event.value.text;
     return true;

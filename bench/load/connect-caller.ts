@@ -9,21 +9,26 @@ import { HttpCall, type Reader } from './http-call.ts';
 import type { Destination } from './job.ts';
 
 const SERVICE = '/antiphon.v1.LlmService';
-const HEADERS = { 'connect-protocol-version': '1', 'connect-timeout-ms': '120000' };
+const HEADERS = { 'connect-protocol-version': '1' };
+
+/** A deadline that never passes. */
+const LONG_MS = 120_000;
 
 /** The Connect protocol with binary messages, over HTTP/1.1. */
-export function connectCaller({ address, modelPrefix }: Destination, connections: number): Caller {
+export function connectCaller(to: Destination, connections: number): Caller {
+  const { address, modelPrefix, route, deadlineMs = LONG_MS } = to;
+  const headers = { ...HEADERS, 'connect-timeout-ms': `${deadlineMs}` };
   const pool = new Pool(`http://${address}`, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
   return {
     call(model, listener) {
       const stream = behaviourOf(model).kind === 'stream';
-      const message = toBinary(CompleteRequestSchema, requestFor(modelPrefix + model));
+      const message = toBinary(CompleteRequestSchema, requestFor(route ?? modelPrefix + model));
       const call = new HttpCall(stream ? streamReader(model, listener) : answerReader(), listener);
       pool.dispatch(
         {
           method: 'POST',
           path: `${SERVICE}/${stream ? 'StreamComplete' : 'Complete'}`,
-          headers: { ...HEADERS, 'content-type': stream ? 'application/connect+proto' : 'application/proto' },
+          headers: { ...headers, 'content-type': stream ? 'application/connect+proto' : 'application/proto' },
           body: stream ? enveloped(message) : message,
         },
         call,

@@ -9,6 +9,9 @@ import type { Destination } from './job.ts';
 
 const SERVICE = '/antiphon.v1.LlmService';
 
+/** A deadline that never passes. */
+const LONG_MS = 120_000;
+
 /** Wide enough that reading late never holds up the server. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
@@ -16,13 +19,13 @@ const WINDOW_BYTES = 16 * 1024 * 1024;
  * gRPC straight over Node's HTTP/2. A client of grpc-js costs as much as the server it calls, and on a small machine the
  * bench would then measure itself.
  */
-export function grpcCaller({ address, modelPrefix }: Destination, connections: number): Caller {
-  const sessions = Array.from({ length: connections }, () => openSession(address));
+export function grpcCaller(to: Destination, connections: number): Caller {
+  const sessions = Array.from({ length: connections }, () => openSession(to.address));
   let next = 0;
   return {
     call(model, listener) {
       const session = sessions[next++ % sessions.length] as ClientHttp2Session;
-      return start(session, model, modelPrefix, listener);
+      return start(session, to, model, listener);
     },
     async close() {
       for (const session of sessions) session.destroy();
@@ -37,16 +40,16 @@ function openSession(address: string): ClientHttp2Session {
   return session;
 }
 
-const headersFor = (stream: boolean) => ({
+const headersFor = (stream: boolean, deadlineMs: number) => ({
   ':method': 'POST',
   ':path': `${SERVICE}/${stream ? 'StreamComplete' : 'Complete'}`,
   'content-type': 'application/grpc+proto',
   te: 'trailers',
   'user-agent': 'antiphon-bench',
-  'grpc-timeout': '120S',
+  'grpc-timeout': `${deadlineMs}m`,
 });
 
-function start(session: ClientHttp2Session, model: string, modelPrefix: string, listener: Listener): () => void {
+function start(session: ClientHttp2Session, to: Destination, model: string, listener: Listener): () => void {
   const stream = behaviourOf(model).kind === 'stream';
   const check = stream ? new StreamCheck() : undefined;
   let status: IncomingHttpHeaders = {};
@@ -55,7 +58,7 @@ function start(session: ClientHttp2Session, model: string, modelPrefix: string, 
     if (!check) problem = checkAnswer(message);
     else if (check.message(message)) listener.token();
   });
-  const call = session.request(headersFor(stream));
+  const call = session.request(headersFor(stream, to.deadlineMs ?? LONG_MS));
   call.on('response', (headers) => {
     status = headers;
   });
@@ -71,7 +74,7 @@ function start(session: ClientHttp2Session, model: string, modelPrefix: string, 
     if (code !== '0') listener.done(`status ${code}: ${status['grpc-message'] ?? problem}`);
     else listener.done(problem ?? check?.end(model));
   });
-  call.end(requestBytes(modelPrefix + model));
+  call.end(requestBytes(to.route ?? to.modelPrefix + model));
   return () => call.close(constants.NGHTTP2_CANCEL);
 }
 

@@ -1,51 +1,61 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { machineMs } from '../machine-time.ts';
 import type { Caller } from './caller.ts';
-import type { LoopJob, LoopResult } from './job.ts';
+import type { LoopJob, LoopResult, Times } from './job.ts';
 
-/** Errors kept for the report; after as many no further call is begun. */
+/** Errors kept for the report. */
 const MAX_ERRORS = 20;
 
 /** Keeps `concurrency` calls going for `seconds`, and waits for the last ones. */
-export async function runLoop({ model, concurrency, seconds, rampMs }: LoopJob, caller: Caller): Promise<LoopResult> {
-  const latenciesMs: number[] = [];
+export async function runLoop(job: LoopJob, caller: Caller): Promise<LoopResult> {
+  const { models, concurrency, seconds, rampMs, errorLimit } = job;
+  const wholeMs: number[] = [];
+  const firstMs: number[] = [];
   const errors: string[] = [];
   const startMs = machineMs();
   const endMs = startMs + seconds * 1000;
   let tokens = 0;
 
-  const token = () => {
-    tokens++;
-  };
-  const one = () =>
+  const one = (model: string) =>
     new Promise<void>((resolve) => {
       const calledMs = machineMs();
+      let firstAtMs: number | undefined;
       caller.call(model, {
-        token,
+        token() {
+          tokens++;
+          firstAtMs ??= machineMs();
+        },
         done(error) {
-          latenciesMs.push(machineMs() - calledMs);
+          const doneMs = machineMs();
+          wholeMs.push(doneMs - calledMs);
+          firstMs.push((firstAtMs ?? doneMs) - calledMs);
           if (error) errors.push(error);
           resolve();
         },
       });
     });
   const callAndRepeat = async (nth: number) => {
+    const model = models[nth % models.length] ?? '';
     if (rampMs > 0) await sleep((nth * rampMs) / concurrency);
-    do await one();
-    while (machineMs() < endMs && errors.length < MAX_ERRORS);
+    do await one(model);
+    while (machineMs() < endMs && errors.length < errorLimit);
   };
 
   await Promise.all(Array.from({ length: concurrency }, (_, nth) => callAndRepeat(nth)));
-  const elapsedMs = machineMs() - startMs;
-  latenciesMs.sort((a, b) => a - b);
   return {
-    calls: latenciesMs.length,
+    calls: wholeMs.length,
+    failed: errors.length,
     tokens,
-    elapsedMs,
-    p50Ms: percentile(latenciesMs, 0.5),
-    p99Ms: percentile(latenciesMs, 0.99),
+    elapsedMs: machineMs() - startMs,
+    whole: timesOf(wholeMs),
+    first: timesOf(firstMs),
     errors: errors.slice(0, MAX_ERRORS),
   };
+}
+
+function timesOf(values: readonly number[]): Times {
+  const sorted = values.toSorted((a, b) => a - b);
+  return { p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99), maxMs: percentile(sorted, 1) };
 }
 
 /** Of sorted values; the share is from 0 to 1. NaN of none. */

@@ -5,13 +5,11 @@ import { Arrivals, runCancel } from './cancel.ts';
 import { connectCaller } from './connect-caller.ts';
 import { directCaller } from './direct-caller.ts';
 import { grpcCaller } from './grpc-caller.ts';
-import type { Destination, Job, Received } from './job.ts';
+import type { Destination, Job, LoopJob, Received, Results } from './job.ts';
 import { runLoop } from './loop.ts';
 
 /** gRPC calls per connection; a server takes far more, but clients are many. */
 const CALLS_PER_CONNECTION = 20;
-
-const concurrencyOf = (job: Job) => (job.kind === 'loop' ? job.concurrency : 1);
 
 function callerFor(to: Destination, concurrency: number): Caller {
   if (to.protocol === 'grpc') return grpcCaller(to, Math.ceil(concurrency / CALLS_PER_CONNECTION));
@@ -20,13 +18,21 @@ function callerFor(to: Destination, concurrency: number): Caller {
 
 const arrivals = new Arrivals();
 
-async function run(job: Job) {
-  const caller = callerFor(job.to, concurrencyOf(job));
+async function using<T>(to: Destination, concurrency: number, work: (caller: Caller) => Promise<T>): Promise<T> {
+  const caller = callerFor(to, concurrency);
   try {
-    return await (job.kind === 'loop' ? runLoop(job, caller) : runCancel(job, caller, arrivals));
+    return await work(caller);
   } finally {
     await caller.close();
   }
+}
+
+const loop = (job: LoopJob) => using(job.to, job.concurrency, (caller) => runLoop(job, caller));
+
+function run(job: Job): Promise<Results[keyof Results]> {
+  if (job.kind === 'loop') return loop(job);
+  if (job.kind === 'loops') return Promise.all(job.loops.map(loop));
+  return using(job.to, 1, (caller) => runCancel(job, caller, arrivals));
 }
 
 process.on('message', async (message: Job | Received) => {

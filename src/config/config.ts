@@ -121,6 +121,8 @@ export interface Config {
   readonly allowedModels: readonly string[];
   /** Every model is answered by the mock, whatever its name. */
   readonly mockEverything: boolean;
+  /** The mock is on because nothing else is, and not because anybody wants it. */
+  readonly mockStandsIn: boolean;
   readonly mock: MockConfig;
   readonly timeouts: TimeoutConfig;
   readonly routing: RoutingSettings;

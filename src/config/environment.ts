@@ -4,10 +4,11 @@ import { readAtMost } from './read-file.ts';
 
 /**
  * The configuration of this process, from its environment and its files. `reading` is told the path of every file before
- * it is read, so that those of a configuration that cannot be used are known, too. Errors: ConfigError.
+ * it is read, so that those of a configuration that cannot be used are known, too. With `only`, no file is read that is
+ * no regular one: what comes out of a pipe comes once. Errors: ConfigError.
  */
-export const loadProcessConfig = (reading: (path: string) => void = () => undefined): Config =>
-  loadConfig(process.env, (path, ...rest) => {
+export const loadProcessConfig = (reading: (path: string) => void = () => undefined, only?: 'regular'): Config =>
+  loadConfig(process.env, (path, maxBytes, wanted) => {
     reading(path);
-    return readAtMost(path, ...rest);
+    return readAtMost(path, maxBytes, wanted ?? only);
   });

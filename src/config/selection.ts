@@ -5,7 +5,7 @@ import { noRouting } from '../routing/settings.ts';
 import { allowedByDefault, type Notes } from './allowed.ts';
 import { ambiguities } from './ambiguity.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
-import type { Config, ProviderConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { chosenDefault, defaultNotices, standIn } from './default-model.ts';
 import { answerNames } from './fallback.ts';
 import { kindNames, MOCK } from './kinds.ts';
@@ -26,7 +26,7 @@ type Chosen = Pick<Config, 'defaultModel' | 'allowedModels' | 'routing'>;
 const NOTHING_CHOSEN: Chosen = { defaultModel: undefined, allowedModels: [], routing: noRouting };
 
 /** What is on, and what may be called there. */
-export type Selection = Chosen & Pick<Config, 'providers' | 'defaultProvider' | 'mockEverything'>;
+export type Selection = Chosen & Pick<Config, 'providers' | 'defaultProvider' | 'mockEverything' | 'mockStandsIn'>;
 
 export interface Selected {
   readonly selection: Selection;
@@ -41,12 +41,11 @@ export interface SelectionInput {
   readonly impliedProvider: string | undefined;
 }
 
-function switchedOn({ config, providers }: SelectionInput, notes: Notes): readonly ProviderConfig[] {
+function switchedOn({ config, providers }: SelectionInput, mockStandsIn: boolean, notes: Notes) {
   const { on, mock } = providers;
   const { use } = config.mock;
-  const named = 'mock' in config.providers || config.models.default_provider === 'mock';
-  if (use ?? (named || on.length === 0)) {
-    if (use === undefined && !named)
+  if (use ?? (mockStandsIn || isMockNamed(config))) {
+    if (mockStandsIn)
       notes.notices.push(
         'No provider has a key, so the mock answers and no model is called. Set OPENAI_API_KEY, or LLM_BASE_URL for another server.',
       );
@@ -61,6 +60,13 @@ function switchedOn({ config, providers }: SelectionInput, notes: Notes): readon
     });
   return on;
 }
+
+const isMockNamed = ({ providers, models }: FileConfig): boolean =>
+  MOCK in providers || models.default_provider === MOCK;
+
+/** Nobody has said anything of the mock, and there is nothing else. */
+const standsIn = ({ config, providers }: SelectionInput): boolean =>
+  providers.on.length === 0 && config.mock.use === undefined && !isMockNamed(config);
 
 function notOnFix(name: string, on: readonly string[], { off }: Providers): string {
   if (name === MOCK) return 'Leave USE_MOCK_LLM unset, or name another.';
@@ -134,11 +140,12 @@ function chooseModels(lookup: TargetLookup, { config, impliedProvider }: Selecti
 function choose(input: SelectionInput): Selected {
   const { config, providers } = input;
   const notes: Notes = { notices: [], problems: [] };
-  const on = switchedOn(input, notes);
+  const mockStandsIn = standsIn(input);
+  const on = switchedOn(input, mockStandsIn, notes);
   const mockEverything = config.mock.use === true;
   const named = mockEverything ? [...on, ...stoodInFor(on)] : on;
   const defaultProvider = chooseProvider(named, input, notes);
-  const selection = { providers: on, defaultProvider, mockEverything };
+  const selection = { providers: on, defaultProvider, mockEverything, mockStandsIn };
   if (notes.problems.length > 0) return { ...notes, selection: { ...selection, ...NOTHING_CHOSEN } };
 
   const lookup: TargetLookup = {

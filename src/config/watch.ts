@@ -4,12 +4,17 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { readAtMost } from './read-file.ts';
 
 export interface WatchOptions {
+  /** What is known of files that were read already. */
+  readonly files?: WatchedFiles;
   /** The files, asked for at each look. Links are followed; what is no regular file counts as not there. */
   readonly paths: () => readonly string[];
   /** Between two looks, in milliseconds. */
   readonly everyMs?: number;
   readonly clock: Pick<Clock, 'after'>;
-  /** Is told once of each new state of the files, when it has lasted for two looks. It must not throw. */
+  /**
+   * Is told once of each new state of the files, when it has lasted for two looks, unless they were read in it. It must
+   * not throw.
+   */
   readonly changed: () => void;
 }
 
@@ -27,10 +32,10 @@ const MOST_BYTES = 1024 * 1024;
  * Kubernetes does. A file that is gone is a change, too. It looks, rather than let itself be told: notices of file systems
  * do not come on all of them. A look is one `stat` for each file that seems to be as it was.
  *
- * The first look is at once, so begin when the files have just been read. The timer keeps the process alive until `close`.
+ * The first look is at once. The timer keeps the process alive until `close`.
  */
-export function watchFiles({ paths, everyMs = EVERY_MS, clock, changed }: WatchOptions): Watch {
-  const files = new WatchedFiles();
+export function watchFiles(options: WatchOptions): Watch {
+  const { files = new WatchedFiles(), paths, everyMs = EVERY_MS, clock, changed } = options;
   const tick = () => {
     timer = clock.after(everyMs, tick);
     if (!files.haveChanged(paths())) return;
@@ -55,10 +60,18 @@ interface Look {
 
 const GONE: Look = { stamp: '', digest: '', isFirm: true };
 
-class WatchedFiles {
-  /** Digests by path, as they were told. Those of a file that is new here are taken as told. */
+/** Files, and how they were when somebody was told of them, or read them. */
+export class WatchedFiles {
+  /** Digests by path. Those of a file that is new here are taken as told. */
   #told = new Map<string, string>();
   #looks = new Map<string, Look>();
+
+  /** A file is about to be read: only what becomes of it from now on is to be told. */
+  reading(path: string): void {
+    const look = lookAt(path, this.#looks.get(path));
+    this.#looks.set(path, look);
+    this.#told.set(path, look.digest);
+  }
 
   /** Whether there is something to tell, which then counts as told. */
   haveChanged(paths: readonly string[]): boolean {
@@ -76,7 +89,10 @@ class WatchedFiles {
 
 function lookAt(path: string, before: Look | undefined): Look {
   try {
-    const stamp = stampOf(statSync(path, { bigint: true }));
+    const stats = statSync(path, { bigint: true });
+    // Whoever writes into a pipe must not find that it was opened for a look.
+    if (!stats.isFile()) return GONE;
+    const stamp = stampOf(stats);
     const isFirm = before?.stamp === stamp;
     if (isFirm && before.isFirm) return before;
     return { stamp, digest: digestOf(path), isFirm };

@@ -144,6 +144,11 @@ export class GatewayError extends Error {
   with(facts: ErrorFacts): GatewayError {
     return new GatewayError(this.kind, this.message, { ...facts, ...this.facts });
   }
+
+  /** The same error with another time to wait, in milliseconds. */
+  withWait(retryAfterMs: number): GatewayError {
+    return new GatewayError(this.kind, this.message, { ...this.facts, retryAfterMs });
+  }
 }
 
 /** Whatever was thrown, as a GatewayError: anything unforeseen is `internal`, with the cause kept for the log. */

@@ -1,6 +1,6 @@
 import type { ApiKey, Call } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
-import { toGatewayError } from '../core/errors.ts';
+import { type GatewayError, toGatewayError } from '../core/errors.ts';
 import { type KeyAside, type KeyRefusal, type KeyRing, refusalOf } from './keys/key-ring.ts';
 
 /**
@@ -8,7 +8,7 @@ import { type KeyAside, type KeyRefusal, type KeyRing, refusalOf } from './keys/
  * takes over, as long as nothing has gone to the caller. It stands above the record of a try, so that each key that
  * was tried has one.
  *
- * Aborts: no further key is tried. Errors: what the last key met.
+ * Aborts: no further key is tried. Errors: what the last key met, to wait for no longer than until a key can be used.
  */
 export const keys =
   (ring: KeyRing, onAside: (aside: KeyAside) => void): Layer =>
@@ -31,13 +31,19 @@ export const keys =
           if (aside) onAside(aside);
           tried.add(key);
           const other = mayGoOn(call) ? ring.another(tried) : undefined;
-          if (!other) throw error;
+          if (!other) throw soonest(error, key, ring);
           leave(call, `${because[refusal]} ${key.name}`);
           key = other;
         }
       }
     };
   };
+
+/** A wait that was named for one key must not keep calls from the others: above, an error is about the whole provider. */
+function soonest(error: GatewayError, key: ApiKey, ring: KeyRing): GatewayError {
+  const waitMs = error.facts.retryAfterMs === undefined ? undefined : ring.soonerThan(key);
+  return waitMs === undefined ? error : error.withWait(waitMs);
+}
 
 const mayGoOn = ({ sink, signal }: Call): boolean => !signal.aborted && !sink?.committed;
 

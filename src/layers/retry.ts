@@ -1,6 +1,6 @@
 import type { Call } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
-import { toGatewayError } from '../core/errors.ts';
+import { type GatewayError, toGatewayError } from '../core/errors.ts';
 import type { Tell } from '../core/news.ts';
 import { sleep } from '../core/sleep.ts';
 import type { RetryBudget } from '../resilience/retry-budget.ts';
@@ -17,7 +17,7 @@ export interface Retrying extends Deciding {
  * caller. It stands above the breaker, so that each try is judged, and per target, so that each has its own count.
  *
  * The time until a repeat counts as one of waiting for the provider. Aborts: nothing is tried again. Errors: what the
- * last try met, with advice on when to try again.
+ * last try met that the provider heard of, with advice on when to try again.
  */
 export const retry =
   (retrying: Retrying): Layer =>
@@ -27,13 +27,19 @@ export const retry =
     if (!target) return next(call);
     const leave = retrying.budget.enter();
     let giveBack: (() => void) | undefined;
+    let met: GatewayError | undefined;
     try {
       for (let n = 1; ; n++) {
+        const attempts = call.trail.attempts.length;
         try {
           return await next(call);
         } catch (thrown) {
           giveBack?.();
-          giveBack = await turn(retrying, { call, target, error: toGatewayError(thrown), n });
+          const error = toGatewayError(thrown);
+          const wasAsked = call.trail.attempts.length > attempts;
+          if (met && error.rule.next && !wasAsked) throw notRepeated(met, error);
+          giveBack = await turn(retrying, { call, target, error, n });
+          met = error;
         }
       }
     } finally {
@@ -41,6 +47,10 @@ export const retry =
       leave();
     }
   };
+
+/** What a try has met whose repeat was refused before the provider heard of it, with the wait that the refusal names. */
+const notRepeated = (met: GatewayError, { facts: { retryAfterMs } }: GatewayError): GatewayError =>
+  retryAfterMs === undefined ? met : met.withWait(retryAfterMs);
 
 /**
  * Resolves when the next try may begin; what it gives is to be called when that is over. Aborts: rejects with the

@@ -8,7 +8,7 @@ import type { Hedging } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
 import { TrySink } from '../core/try-sink.ts';
 import { Candidates } from './route/candidates.ts';
-import { type Failure, Failures, failureAt, leave } from './route/failures.ts';
+import { type Failure, Failures, failureAt, leave, noteRefusal } from './route/failures.ts';
 import type { RouteParts } from './route/parts.ts';
 import { type OwnParts, Race, type Track } from './route/race.ts';
 
@@ -28,9 +28,19 @@ export const route =
     if (!target) return Promise.reject(noProvider());
     if (call.targets.length > 1 || call.policy.hedging) return new Routing(parts, call).run(target);
     call.trail.target = target;
-    const stack = parts.stackOf(target.provider);
-    return stack ? stack({ ...call, target, isLast: true }) : Promise.reject(noProvider());
+    return onlyTo(target, call, parts);
   };
+
+async function onlyTo(target: Target, call: Call, { stackOf }: RouteParts): Promise<CompleteResponse> {
+  const stack = stackOf(target.provider);
+  if (!stack) throw noProvider();
+  try {
+    return await stack({ ...call, target, isLast: true });
+  } catch (thrown) {
+    noteRefusal(target, toGatewayError(thrown), call.trail);
+    throw thrown;
+  }
+}
 
 const noProvider = () => new GatewayError('internal', 'No provider can take this call. Report its x-request-id.');
 
@@ -57,7 +67,7 @@ class Routing implements Track {
 
   async run(first: Target): Promise<CompleteResponse> {
     const { trail, span } = this.call;
-    let target = this.candidates.firstReady() ?? first;
+    let target = this.candidates.first() ?? first;
     let giveBack: (() => void) | undefined;
     try {
       for (;;) {
@@ -79,9 +89,9 @@ class Routing implements Track {
     }
   }
 
-  send(target: Target, { trail, signal, begin }: OwnParts): Promise<CompleteResponse> {
+  async send(target: Target, { trail, signal, begin }: OwnParts): Promise<CompleteResponse> {
     const stack = this.#parts.stackOf(target.provider);
-    if (!stack) return Promise.reject(noProvider());
+    if (!stack) throw noProvider();
     const { areOver: isLast, answerByMs } = this.candidates;
     return stack({ ...this.call, trail, signal, target, isLast, answerByMs, sink: this.#sinkFor(target, begin) });
   }

@@ -35,9 +35,7 @@ class Tally {
   add(other: Tally): this {
     this.calls += other.calls;
     this.failures += other.failures;
-    other.durations.forEach((times, cell) => {
-      this.count(cell, times);
-    });
+    for (let cell = 0; cell < CELLS; cell++) this.count(cell, other.durations[cell] ?? 0);
     return this;
   }
 
@@ -101,6 +99,11 @@ export class Outcomes {
     tally.calls++;
     tally.failures++;
     this.#lastFailure = { kind, atMs: nowMs };
+  }
+
+  /** How many tries there were. Much cheaper than a summary. */
+  get calls(): number {
+    return this.#window.fold(this.#clock.now(), 0, (sum, { calls }) => sum + calls);
   }
 
   /** What has become of the tries at several targets together. */

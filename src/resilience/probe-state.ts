@@ -40,7 +40,8 @@ export class ProbeState {
   #last:
     | { readonly succeeded: boolean; readonly reason: ErrorKind | undefined; readonly durationMs: number }
     | undefined;
-  #endedMs = 0;
+  /** When the last one ended; before, when there could have been one. */
+  #endedMs: number;
 
   /** `failures`: so many probes must fail in a row for it to count as not working. */
   constructor(
@@ -50,6 +51,7 @@ export class ProbeState {
     this.#provider = provider;
     this.#failures = failures;
     this.#clock = clock;
+    this.#endedMs = clock.now();
     this.#tell = tell;
   }
 
@@ -60,7 +62,12 @@ export class ProbeState {
 
   /** Undefined: none has told anything yet. */
   get last(): LastProbe | undefined {
-    return this.#last && { ...this.#last, ageMs: this.#clock.now() - this.#endedMs };
+    return this.#last && { ...this.#last, ageMs: this.idleMs };
+  }
+
+  /** How long there has been no probe. */
+  get idleMs(): number {
+    return this.#clock.now() - this.#endedMs;
   }
 
   /** A probe is over. Undefined: it went well. Tells when it changes whether the provider works. */
@@ -79,6 +86,13 @@ export class ProbeState {
     const worked = this.works;
     this.#failures = failures;
     this.#tellChange(worked);
+  }
+
+  /** It is not probed any more: what probes said holds no longer. */
+  forget(): void {
+    this.#failed = 0;
+    this.#last = undefined;
+    this.#endedMs = this.#clock.now();
   }
 
   #tellChange(worked: boolean): void {

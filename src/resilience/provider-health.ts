@@ -31,14 +31,16 @@ export interface TargetReading {
   readonly ewmaMs: number | undefined;
 }
 
-/** What is known of one model now. */
+/** What is known of one model now. Its outcomes are put together when they are looked at. */
 export const readTarget = (state: TargetState): TargetReading => ({
   model: state.target.model,
   breaker: state.breaker.state,
   availability: state.availability(),
   retryInMs: state.retryInMs,
   active: state.active,
-  outcomes: Outcomes.summary([state.outcomes]),
+  get outcomes() {
+    return Outcomes.summary([state.outcomes]);
+  },
   ewmaMs: state.latency.ewmaMs,
 });
 

@@ -21,7 +21,18 @@ export interface ResilienceSettings {
   readonly concurrency: ConcurrencySettings;
   readonly probes: ProbeSettings;
   /** Those that are on. */
-  readonly providers: readonly { readonly name: string; readonly maxConcurrency: number | undefined }[];
+  readonly providers: readonly ProviderPlace[];
+}
+
+interface ProviderPlace {
+  readonly name: string;
+  readonly maxConcurrency: number | undefined;
+  /** What is known of a provider is known of this place. */
+  readonly baseUrl?: URL | undefined;
+}
+
+interface Known extends ProviderState {
+  readonly address: string | undefined;
 }
 
 /** What is known of providers and their models, and what their calls share. It outlives a configuration. */
@@ -29,7 +40,7 @@ export class ProviderStates {
   readonly targets: TargetStates;
   readonly #clock: Clock;
   readonly #tell: Tell;
-  readonly #byName = new Map<string, ProviderState>();
+  readonly #byName = new Map<string, Known>();
 
   constructor(settings: ResilienceSettings, clock: Clock, tell: Tell) {
     this.#clock = clock;
@@ -48,15 +59,21 @@ export class ProviderStates {
     return this.targets.of(target).availability();
   }
 
-  /** Takes over other settings. What is known of providers that stay is kept. */
+  /** Takes over other settings. What is known of providers that stay where they are is kept. */
   reconfigure(settings: ResilienceSettings): void {
     this.targets.reconfigure(settings.breaker);
+    const places = new Map(settings.providers.map(({ name, baseUrl }) => [name, baseUrl?.href]));
+    for (const [name, { address }] of this.#byName)
+      if (!places.has(name) || places.get(name) !== address) this.#forget(name);
     for (const provider of settings.providers) this.#settle(provider, settings);
-    const on = new Set(settings.providers.map(({ name }) => name));
-    for (const name of this.#byName.keys()) if (!on.has(name)) this.#byName.delete(name);
   }
 
-  #settle({ name, maxConcurrency }: ResilienceSettings['providers'][number], settings: ResilienceSettings): void {
+  #forget(name: string): void {
+    this.#byName.delete(name);
+    this.targets.forget(name);
+  }
+
+  #settle({ name, maxConcurrency, baseUrl }: ProviderPlace, settings: ResilienceSettings): void {
     const { retry, concurrency, probes } = settings;
     const turns = { ...concurrency, max: maxConcurrency ?? concurrency.max };
     const known = this.#byName.get(name);
@@ -64,7 +81,11 @@ export class ProviderStates {
     known?.budget.reconfigure(retry);
     known?.probe.reconfigure(probes.failures);
     if (known) return;
-    const probe = new ProbeState(name, { failures: probes.failures, clock: this.#clock, tell: this.#tell });
-    this.#byName.set(name, { turns: new Turns(turns, this.#clock), budget: new RetryBudget(retry), probe });
+    this.#byName.set(name, {
+      address: baseUrl?.href,
+      turns: new Turns(turns, this.#clock),
+      budget: new RetryBudget(retry),
+      probe: new ProbeState(name, { failures: probes.failures, clock: this.#clock, tell: this.#tell }),
+    });
   }
 }

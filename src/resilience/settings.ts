@@ -88,7 +88,7 @@ export const defaultShedding: SheddingSettings = {
   enabled: true,
   delayMs: { low: 250, normal: 500, high: 1_000 },
   memory: { low: 0.85, normal: 0.9, high: 0.95 },
-  memoryCritical: 0.98,
+  memoryCritical: 0.95,
 };
 
 /** How providers are asked whether they work, without a call. */

@@ -38,6 +38,11 @@ export class TargetStates {
       .sort((a, b) => (a.target.model < b.target.model ? -1 : 1));
   }
 
+  /** Nothing of what is known of a provider holds any more. Calls that are with it go on. */
+  forget(provider: string): void {
+    for (const [key, { target }] of this.#states) if (target.provider === provider) this.#states.delete(key);
+  }
+
   /** Takes on other settings for the breakers; what is known stays. */
   reconfigure(settings: BreakerSettings): void {
     this.#settings = settings;

@@ -3,7 +3,7 @@ import type { Call } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Target } from '../core/target.ts';
 import { canMeet, type Demand } from './demand.ts';
-import type { Goal } from './goals.ts';
+import { type Goal, isAnswer } from './goals.ts';
 import { type Measures, strategies } from './strategies.ts';
 
 export interface ArrangeOptions {
@@ -15,19 +15,34 @@ export interface ArrangeOptions {
 /** Gives those targets of a goal that are permitted, best first; maybe none. */
 export type Arrange = (goal: Goal, call: Call, demand: () => Demand) => readonly Target[];
 
+/** Where a target stands whatever the strategy and the wishes: the lowest come first. */
+export type Standing = (target: Target, demand: () => Demand) => number;
+
+const LACKING = 1;
+const ANSWER = 2;
+
+/** Those that are known to lack what the request needs come behind the others, and answers that need no model last. */
+export const standings =
+  (models: ArrangeOptions['models']): Standing =>
+  (target, demand) => {
+    if (isAnswer(target)) return ANSWER;
+    return canMeet(models.find(target), demand()) ? 0 : LACKING;
+  };
+
 /**
- * Orders the targets of routes by their strategies. Those that are known to lack what the request needs come behind all
- * others, in an order of their own, so that a strategy shares the calls among those that can take them.
+ * Orders the targets of routes by their strategies: those of each standing in an order of their own, so that a strategy
+ * shares the calls among those that can take them.
  */
 export function arranger({ models, measures, clock }: ArrangeOptions, permitted: (target: Target) => boolean): Arrange {
   const orderingOf = strategies(measures, () => clock.random());
+  const standingOf = standings(models);
   return ({ targets, route }, { context }, demand) => {
     if (!route) return targets.filter(permitted);
     const open = route.targets.filter(permitted);
     if (open.length < 2) return open;
     const order = orderingOf(route, { sessionId: context.sessionId, usage: () => demand().usage });
-    const able = open.filter((target) => canMeet(models.find(target), demand()));
-    if (able.length === 0 || able.length === open.length) return order(open);
-    return [...order(able), ...order(open.filter((target) => !able.includes(target)))];
+    if (open.every((target) => standingOf(target, demand) === 0)) return order(open);
+    const byStanding = Map.groupBy(open, (target) => standingOf(target, demand));
+    return [0, LACKING, ANSWER].flatMap((standing) => order(byStanding.get(standing) ?? []));
   };
 }

@@ -37,6 +37,9 @@ export interface Goals {
 /** The provider of answers that need no model: "fallback/<name>". */
 export const FALLBACK_PROVIDER = 'fallback';
 
+/** Whether no model is needed for it. */
+export const isAnswer = ({ provider }: Target): boolean => provider === FALLBACK_PROVIDER;
+
 const FALLBACK_PREFIX = `${FALLBACK_PROVIDER}/`;
 
 const tierNames: Readonly<Record<ModelTier, string>> = {

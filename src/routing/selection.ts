@@ -5,10 +5,10 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Target } from '../core/target.ts';
 import { dropped } from '../core/warnings.ts';
-import { type ArrangeOptions, arranger } from './arrange.ts';
+import { type ArrangeOptions, arranger, standings } from './arrange.ts';
 import { lazyDemand } from './demand.ts';
 import { fallbackFinder } from './fallbacks.ts';
-import { type Decider, FALLBACK_PROVIDER, type Goal, type GoalOptions, goals } from './goals.ts';
+import { type Decider, type Goal, type GoalOptions, goals, isAnswer } from './goals.ts';
 import { hashedChance } from './hash.ts';
 import { sortedBy } from './sorted.ts';
 
@@ -42,8 +42,9 @@ const MAX_REASON = 200;
 export function selector(options: SelectorOptions): Select {
   const { models, fallbackAnswers, clock, last } = options;
   const permitted = (target: Target) =>
-    target.provider === FALLBACK_PROVIDER ? fallbackAnswers?.has(target.model) === true : models.allowed(target);
+    isAnswer(target) ? fallbackAnswers?.has(target.model) === true : models.allowed(target);
   const lead = goals(options);
+  const standingOf = standings(models);
   const arrange = arranger(options, permitted);
   // Turns of its own: a route that is only fallen back on must not skip turns for the calls that go to it first.
   const fallbacks = fallbackFinder(lead, arranger(options, permitted));
@@ -54,11 +55,11 @@ export function selector(options: SelectorOptions): Select {
     const chosen = arrange(goal, call, demand);
     if (chosen.length === 0) throw refusal(call, goal);
     const canary = canaryOf(call, clock, permitted);
-    const first = preferring(canary ? [canary, ...chosen] : chosen, request.preferredProviders);
+    const first = bestFirst({ call, goal, chosen, canary }, (target) => standingOf(target, demand));
     const asked = fallbacks(call, demand);
     const all = [...first, ...policy.fallbacks.filter(permitted), ...asked.targets, ...(last ? [last] : [])];
     return {
-      targets: distinct(all),
+      targets: distinct(first[0] && isAnswer(first[0]) ? all : answersLast(all)),
       reason: reasonOf(first[0], { call, goal, chosen, canary }).slice(0, MAX_REASON),
       warnings: [...unusedWishes(call, goal.by), ...unknownProviders(call, models), ...asked.warnings],
     };
@@ -77,13 +78,26 @@ function canaryOf(
   return chance < canary.share ? canary.to : undefined;
 }
 
-function preferring(targets: readonly Target[], preferred: readonly string[]): readonly Target[] {
-  if (preferred.length === 0) return targets;
-  return sortedBy(targets, ({ provider }) => {
-    const rank = preferred.indexOf(provider);
-    return rank < 0 ? preferred.length : rank;
+/** With the canary, and with those at preferred providers before others that stand as high. */
+function bestFirst(
+  { call: { request }, goal, chosen, canary }: Choice,
+  standingOf: (target: Target) => number,
+): readonly Target[] {
+  const { preferredProviders } = request;
+  const all = canary ? [canary, ...chosen] : chosen;
+  if (all.length < 2 || (!canary && preferredProviders.length === 0)) return all;
+  // Of a model that is named, nothing is held against one provider or another.
+  const isNamed = !goal.route && !canary;
+  return sortedBy(all, (target) => {
+    const rank = preferredProviders.indexOf(target.provider);
+    const standing = isNamed ? 0 : standingOf(target);
+    return standing * (preferredProviders.length + 1) + (rank < 0 ? preferredProviders.length : rank);
   });
 }
+
+/** Whoever names one wants it if no model answers. */
+const answersLast = (targets: readonly Target[]): readonly Target[] =>
+  targets.some(isAnswer) ? [...targets.filter((target) => !isAnswer(target)), ...targets.filter(isAnswer)] : targets;
 
 const distinct = (targets: readonly Target[]): readonly Target[] => [
   ...new Map(targets.map(({ provider, model }) => [`${provider}/${model}`, { provider, model }])).values(),

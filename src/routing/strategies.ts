@@ -43,7 +43,7 @@ export function strategies(measures: Measures, random: () => number) {
     weighted: () => (targets) => raced(targets, weightOf, () => 1 - random()),
     round_robin: (route) => {
       const turn = nextTurn(route);
-      return (targets) => rotated(targets, turn % targets.length);
+      return (targets) => inTurn(targets, turn);
     },
     least_cost: (_, { usage }) => {
       const cost = (target: Target) => measures.costNanoUsd(target, usage()) ?? Number.POSITIVE_INFINITY;
@@ -93,6 +93,16 @@ function turns(): (route: Route) => number {
     taken.set(route, turn + 1);
     return turn;
   };
+}
+
+/**
+ * The one whose turn it is comes first. The others take turns at coming next, so that the calls of one that fails are
+ * shared among all of them.
+ */
+function inTurn<T>(items: readonly T[], turn: number): readonly T[] {
+  const [first, ...others] = rotated(items, turn % items.length);
+  if (first === undefined || others.length === 0) return items;
+  return [first, ...rotated(others, Math.floor(turn / items.length) % others.length)];
 }
 
 const rotated = <T>(items: readonly T[], by: number): readonly T[] => [...items.slice(by), ...items.slice(0, by)];

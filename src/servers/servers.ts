@@ -1,8 +1,9 @@
 import { createServer } from 'node:net';
-import type { HealthResponse } from '#gen/antiphon/v1/health_pb.js';
+import type { HealthResponse, ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
 import type { LlmService } from '../services/service.ts';
+import { loggedError } from '../telemetry/plain-text.ts';
 import { connectHandler } from './connect.ts';
 import { corsHandler } from './cors.ts';
 import { type Drainable, drain } from './drain.ts';
@@ -22,11 +23,10 @@ import type { DoorSettings, DoorTools } from './settings.ts';
 export interface ServersPlan extends DoorTools {
   readonly config: DoorSettings;
   readonly service: LlmService;
-  /**
-   * What the Health RPC answers, for `GET /health` and for the services of providers in `grpc.health.v1`. Undefined:
-   * there is no such page, and there are no such services.
-   */
+  /** What the Health RPC answers, for `GET /health`. Undefined: there is no such page. */
   readonly health?: () => HealthResponse;
+  /** The state of each provider, for its service in `grpc.health.v1`. Undefined: there are no such services. */
+  readonly providers?: () => readonly Pick<ProviderHealth, 'provider' | 'status'>[];
   /** Further handlers for the HTTP port, asked after the built-in ones. */
   readonly handlers?: readonly HttpHandler[];
 }
@@ -56,7 +56,7 @@ export async function startServers(plan: ServersPlan): Promise<Servers> {
     throw error;
   });
   health.setAll(ServingStatus.SERVING);
-  const providers = plan.health && followProviders(health, () => plan.health?.().providers ?? [], clock);
+  const providers = following(plan, health);
   const doors = [grpc, http];
   let draining: Promise<void> | undefined;
   const stop = (delayMs: number, graceMs: number) => {
@@ -74,6 +74,13 @@ export async function startServers(plan: ServersPlan): Promise<Servers> {
     },
     close: () => stop(0, 0),
   };
+}
+
+function following({ providers: read, clock, log, redact }: ServersPlan, health: HealthState) {
+  if (!read) return undefined;
+  const failed = (thrown: unknown) =>
+    log.error({ error: loggedError(thrown, redact) }, 'the health of providers could not be read');
+  return followProviders(health, read, clock, failed);
 }
 
 type Door = Drainable & Pick<Listening, 'address'>;

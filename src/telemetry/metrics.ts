@@ -40,11 +40,15 @@ export interface CallMetrics {
   finished(measure: CallMeasure): void;
 }
 
-export interface MetricsOptions {
-  /** The models that have labels of their own: those of the configuration and of the catalogue. */
+/** What has labels of its own. */
+export interface KnownNames {
+  /** The models of the configuration and of the catalogue. */
   readonly known: readonly Target[];
-  /** The providers that have labels of their own, besides those of `known`: they may have no model yet. */
+  /** The providers besides those of `known`: they may have no model yet. */
   readonly knownProviders?: readonly string[];
+}
+
+export interface MetricsOptions extends KnownNames {
   readonly clock: Clock;
   /** One for each provider that has keys and each reason to refuse one. Asked at every scrape. */
   readonly keysAside?: () => readonly KeysAside[];
@@ -55,6 +59,8 @@ export interface MetricsOptions {
 }
 
 const MAX_MODELS = 100;
+/** Only operators name providers; but a process may see many configurations. */
+const MAX_PROVIDERS = 1_000;
 
 /** All that is counted, and the producer that an exporter reads it from. */
 export interface Metrics {
@@ -63,18 +69,30 @@ export interface Metrics {
   readonly tell: Tell;
   /** The configuration was read again. */
   readonly configReloaded: (result: ReloadResult) => void;
+  /** Gives labels of their own to these, too. At most 1,000 providers have some. */
+  readonly know: (names: KnownNames) => void;
   readonly producer: MetricProducer;
 }
 
 /** Makes the metrics of one process. */
 export function callMetrics(options: MetricsOptions): Metrics {
   const families = newFamilies();
-  const { clock, known, knownProviders = [], maxModels = MAX_MODELS } = options;
+  const { clock, maxModels = MAX_MODELS } = options;
   const { keysAside = () => [], providers: gauges = () => [] } = options;
-  const providers = new Set([...knownProviders, ...known.map(({ provider }) => provider)]);
-  const series = new SeriesIndex(families, known, providers, maxModels);
+  const series = new SeriesIndex(families, maxModels);
   const startMs = clock.wallMs();
-  const resilience = resilienceMetrics({ providers, gauges });
+  const resilience = resilienceMetrics(gauges);
+  const providers = new Set<string>();
+  const know = ({ known, knownProviders = [] }: KnownNames) => {
+    for (const provider of [...knownProviders, ...known.map((target) => target.provider)]) {
+      if (providers.has(provider) || providers.size >= MAX_PROVIDERS) continue;
+      providers.add(provider);
+      series.know(provider);
+      resilience.know(provider);
+    }
+    for (const target of known) series.knowModel(target);
+  };
+  know(options);
   const config = configMetrics(clock);
   const all = [
     ...Object.values(families),
@@ -92,7 +110,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
       return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
     },
   };
-  return { metrics: recording(series), tell: resilience.tell, configReloaded: config.reloaded, producer };
+  return { metrics: recording(series), tell: resilience.tell, configReloaded: config.reloaded, know, producer };
 }
 
 const recording = (series: SeriesIndex): CallMetrics => ({

@@ -50,6 +50,8 @@ export interface Telemetry {
   readonly tell: Tell;
   /** Counts that the configuration was read again. */
   readonly configReloaded: Metrics['configReloaded'];
+  /** Gives metric labels of their own to these, too. */
+  readonly know: Metrics['know'];
   /** Where metrics are served, as bound: host and port. */
   readonly metricsAddress: string;
   /** Sends what is recorded, as far as the time allows, and stops serving metrics. Never rejects. */
@@ -65,7 +67,7 @@ const FLUSH_MS = 3_000;
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const { clock, knownTargets, flushMs = FLUSH_MS } = options;
   const resource = describeService(options);
-  const { metrics, tell, configReloaded, producer } = callMetrics({ ...options, known: knownTargets });
+  const { producer, ...counted } = callMetrics({ ...options, known: knownTargets });
   const exporter = new PrometheusExporter({
     preventServerStart: true,
     withoutScopeInfo: true,
@@ -81,10 +83,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     await meterProvider.shutdown();
   };
   return {
+    ...counted,
     tracing,
-    metrics,
-    tell,
-    configReloaded,
     metricsAddress: server.address,
     shutdown: () => {
       stopped ??= stop();

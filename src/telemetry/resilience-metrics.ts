@@ -22,22 +22,27 @@ export interface ProviderGauges {
   readonly openBreakers: number;
 }
 
-export interface ResilienceMetricsOptions {
-  /** Those with labels of their own. */
-  readonly providers: ReadonlySet<string>;
-  /** One for each provider. Asked at every scrape. */
-  readonly gauges: () => readonly ProviderGauges[];
-}
-
-/** What is counted of what happens on the way of calls, and of the state of providers. No label is written by a caller. */
-export function resilienceMetrics({ providers, gauges }: ResilienceMetricsOptions): {
+/**
+ * What is counted of what happens on the way of calls, and of the state of providers. No label is written by a caller:
+ * only providers that `know` was told of have one of their own. `gauges` gives one for each provider, and is asked at
+ * every scrape.
+ */
+export function resilienceMetrics(gauges: () => readonly ProviderGauges[]): {
   readonly families: readonly Family[];
   readonly tell: Tell;
+  readonly know: (provider: string) => void;
 } {
   const families = newFamilies();
-  const series = seriesOf(families, providers);
-  const tell: Tell = (news) => count(series, news, (provider) => (providers.has(provider) ? provider : OTHER));
-  return { families: [...Object.values(families), ...gaugeFamilies(gauges)], tell };
+  const series = seriesOf(families);
+  const known = new Set<string>();
+  return {
+    families: [...Object.values(families), ...gaugeFamilies(gauges)],
+    tell: (news) => count(series, news, (provider) => (known.has(provider) ? provider : OTHER)),
+    know(provider) {
+      known.add(provider);
+      begin(series, provider);
+    },
+  };
 }
 
 function newFamilies() {
@@ -77,7 +82,7 @@ const breakerStates = ['closed', 'open', 'half_open'];
 const refusalCauses = ['full', 'too_late', 'too_long'];
 
 /** Those to be alerted on when they first increase are there from the start: before, an increase is not seen. */
-function seriesOf(families: Families, providers: ReadonlySet<string>) {
+function seriesOf(families: Families) {
   const series = {
     retries: new Labelled(families.retries, ['provider', 'error_type']),
     budget: new Labelled(families.budget, ['provider']),
@@ -95,15 +100,17 @@ function seriesOf(families: Families, providers: ReadonlySet<string>) {
     breakers: new Labelled(families.breakers, ['provider', 'state']),
   };
   for (const priority of priorities) for (const cause of ['delay', 'memory']) series.shed.of(priority, cause);
-  for (const provider of providers) {
-    series.budget.of(provider);
-    for (const cause of refusalCauses) series.queueRefusals.of(provider, cause);
-    for (const state of breakerStates) series.breakers.of(provider, state);
-  }
   return series;
 }
 
 type Series = ReturnType<typeof seriesOf>;
+
+/** The same for those of a provider. */
+function begin({ budget, queueRefusals, breakers }: Series, provider: string): void {
+  budget.of(provider);
+  for (const cause of refusalCauses) queueRefusals.of(provider, cause);
+  for (const state of breakerStates) breakers.of(provider, state);
+}
 
 /** `named` gives the label of a provider. */
 type Named = (provider: string) => string;

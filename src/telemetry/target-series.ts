@@ -148,13 +148,21 @@ export class SeriesIndex {
   readonly #overflow: Counter;
   #modelsLeft: number;
 
-  constructor(families: Families, known: readonly Target[], providers: ReadonlySet<string>, maxModels: number) {
+  constructor(families: Families, maxModels: number) {
     this.#families = families;
     this.#modelsLeft = maxModels;
     this.#overflow = families.overflow.series({});
-    for (const provider of providers) this.#known.set(provider, new Set());
-    for (const { provider, model } of known) this.#known.get(provider)?.add(model);
-    for (const provider of providers) this.active(provider);
+  }
+
+  /** Gives a provider labels of its own, once. */
+  know(provider: string): void {
+    this.#known.set(provider, new Set());
+    this.active(provider);
+  }
+
+  /** Gives a model of a provider that is known labels of its own. */
+  knowModel({ provider, model }: Target): void {
+    this.#known.get(provider)?.add(model);
   }
 
   active(provider: string): Counter {

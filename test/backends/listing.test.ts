@@ -4,10 +4,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { connections } from '../../src/backends/http/connections.ts';
 import { readListing } from '../../src/backends/http/listing.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { asArray, asObject, asString } from '../../src/core/json.ts';
 import { openai } from '../../src/providers/openai.ts';
 import type { Listing, Provider } from '../../src/providers/provider.ts';
 import { providerKinds } from '../../src/providers/registry.ts';
-import { asArray, asObject, asString } from '../../src/core/json.ts';
 import { until } from '../support/scene.ts';
 import { type Script, startUpstream, type Upstream } from '../support/upstream.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { median, replaceBetweenMarkers, summarise, toMarkdown } from '../../bench/report.ts';
-import type { Round, Scale } from '../../bench/scenarios.ts';
+import type { Round, Scale } from '../../bench/scenario.ts';
 
 const machine = { cpu: 'a CPU', cores: 2, memoryGb: 8, node: 'v26', platform: 'linux x64', othersShare: 0.034 };
 const scale: Scale = { rounds: 1, seconds: 1, warmUpSeconds: 1, pacedStreams: 1000, pacedSeconds: 1, cancels: 1 };

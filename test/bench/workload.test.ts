@@ -5,14 +5,16 @@ import { StreamCompleteResponseSchema } from '#gen/antiphon/v1/completion_pb.js'
 import { StreamCheck } from '../../bench/load/check.ts';
 import { EnvelopeReader, enveloped } from '../../bench/load/envelopes.ts';
 import { percentile } from '../../bench/load/loop.ts';
-import { answerModel, behaviourOf, hangModel, streamModel, textOf, words } from '../../bench/workload.ts';
+import { afterMs, answerModel, behaviourOf, hangModel, streamModel, textOf, words } from '../../bench/workload.ts';
 
 describe('behaviourOf', () => {
   it.each([
-    [answerModel, { kind: 'answer' }],
-    [hangModel(7), { kind: 'hang' }],
-    [streamModel(500, 50), { kind: 'stream', tokens: 500, tokensPerSecond: 50 }],
-    [streamModel(3, 0, 12), { kind: 'stream', tokens: 3, tokensPerSecond: 0 }],
+    [answerModel, { kind: 'answer', afterMs: 0 }],
+    [hangModel(7), { kind: 'hang', afterMs: 0 }],
+    [streamModel(500, 50), { kind: 'stream', tokens: 500, tokensPerSecond: 50, afterMs: 0 }],
+    [streamModel(3, 0, 12), { kind: 'stream', tokens: 3, tokensPerSecond: 0, afterMs: 0 }],
+    [afterMs(2000, answerModel), { kind: 'answer', afterMs: 2000 }],
+    [afterMs(30, streamModel(3, 9, 1)), { kind: 'stream', tokens: 3, tokensPerSecond: 9, afterMs: 30 }],
   ])('reads %s', (model, behaviour) => expect(behaviourOf(model)).toEqual(behaviour));
 
   it('refuses any other name', () => expect(() => behaviourOf('gpt-5')).toThrow('no such model'));
@@ -45,8 +47,9 @@ describe('StreamCheck', () => {
   const model = streamModel(2, 0);
   const token = (i: number) => ({ case: 'textDelta' as const, value: { text: words[i] ?? '' } });
   const completed = { case: 'completed' as const, value: {} };
+  const restart = { case: 'restart' as const, value: {} };
 
-  const check = (...events: (ReturnType<typeof token> | typeof completed)[]) => {
+  const check = (...events: (ReturnType<typeof token> | typeof completed | typeof restart)[]) => {
     const stream = new StreamCheck();
     for (const [i, event] of events.entries()) {
       stream.message(
@@ -57,6 +60,8 @@ describe('StreamCheck', () => {
   };
 
   it('takes a whole stream', () => expect(check(token(0), token(1), completed)).toBeUndefined());
+  it('takes one that began anew', () =>
+    expect(check(token(0), restart, token(0), token(1), completed)).toBeUndefined());
   it.each([
     ['a token is missing', [token(0), completed], 'text'],
     ['tokens are swapped', [token(1), token(0), completed], 'text'],

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { fileSchema } from '../../src/config/schema.ts';
 import { variableNames } from '../../src/config/variables.ts';
 import { providerKinds } from '../../src/providers/registry.ts';
@@ -77,13 +78,66 @@ describe('config.schema.json', () => {
   });
 });
 
+interface Node {
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Node>>;
+}
+
+/** Those of the table of variables, and the one that follows from another. */
+const elsewhere = new Set([
+  'enabled',
+  'timeouts.idle_ms',
+  ...['host', 'grpc_port', 'http_port', 'metrics_port'].map((key) => `server.${key}`),
+  ...['seed', 'latency_ms', 'tokens_per_second', 'error_rate'].map((key) => `mock.${key}`),
+  ...['service_name', 'log_level'].map((key) => `telemetry.${key}`),
+]);
+
+const simpleDefaults = (node: Node, path: string): { path: string; value: unknown }[] => [
+  ...(['number', 'boolean', 'string'].includes(typeof node.default) ? [{ path, value: node.default }] : []),
+  ...Object.entries(node.properties ?? {}).flatMap(([key, inner]) => simpleDefaults(inner, `${path}.${key}`)),
+];
+
+/** What the tables with the columns "key" and "default" say, by the path of the setting. */
+function documentedDefaults(): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const section of documentation.split(/^### /m).slice(1)) {
+    const [title = ''] = section.split('\n');
+    const table = section.split('| key | default | meaning |')[1]?.split('\n\n')[0] ?? '';
+    for (const [, keys = '', values = ''] of table.matchAll(/^\| (`.+?`) \| ([^|]*) \|/gm)) {
+      const names = [...keys.matchAll(/`([^`]+)`/g)].map(([, key = '']) => key);
+      const [group = ''] = names[0]?.split('.') ?? [];
+      const value = names.length > 1 ? values.split(', ') : [values];
+      names.forEach((name, i) => {
+        const key = name.startsWith('.') ? group + name : name;
+        found.set(title.includes(',') ? key : `${title}.${key}`, value[i] ?? '');
+      });
+    }
+  }
+  return found;
+}
+
 describe('docs/configuration.md', () => {
   it('has examples that load', () => {
     expect(examples.length).toBeGreaterThan(0);
     const { providers, defaultModel } = load(env, examples[0]);
     expect(providers.map(({ name }) => name)).toEqual(['openai', 'groq', 'vllm', 'anthropic']);
     expect(defaultModel).toBe('groq/llama-3.3-70b-versatile');
-    for (const example of examples) expect(load(env, example).enabled).toBe(true);
+    const file = (example: string) => (path: string) =>
+      Buffer.from(path === 'antiphon.yaml' ? example : 'sk-in-a-file');
+    for (const example of examples)
+      expect(loadConfig({ ...env, ANTIPHON_CONFIG: 'antiphon.yaml' }, file(example)).enabled).toBe(true);
+  });
+
+  it('has the default of every setting that has a simple one', () => {
+    const { properties } = z.toJSONSchema(fileSchema, { io: 'input' }) as { properties: Record<string, Node> };
+    const simple = Object.entries(properties).flatMap(([name, node]) => simpleDefaults(node, name));
+    expect(simple.length).toBeGreaterThan(50);
+    const documented = documentedDefaults();
+    const wrong = simple.filter(({ path, value }) => {
+      const said = documented.get(path)?.replace(/^`(.*)`$/, '$1');
+      return said !== String(value) && !elsewhere.has(path);
+    });
+    expect(wrong).toEqual([]);
   });
 
   it('has an example of routing that says what it seems to say', () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -240,6 +241,12 @@ it('reads a file only when it seems to be another', () => {
   writeFileSync(at('a'), 'new');
   look(5);
   expect(disk.opened).toEqual([at('a'), at('a')]);
+});
+
+it('opens nothing that is no regular file: whoever writes into a pipe would take it for a reader', () => {
+  execFileSync('mkfifo', [at('pipe')]);
+  const { look } = watching('pipe');
+  expect([look(3), disk.opened]).toEqual([0, []]);
 });
 
 it('looks as often as it is told to, first at once', () => {

@@ -86,6 +86,14 @@ describe('GatewayError', () => {
     expect(more.facts).toEqual({ cause, upstreamStatus: 500, target });
     expect(error.facts).toEqual({ cause, upstreamStatus: 500 });
   });
+
+  it('takes another wait', () => {
+    const error = new GatewayError('upstream_error', 'It failed.', { retryAfterMs: 9, upstreamStatus: 500 });
+    const later = error.withWait(5);
+    expect(later).toMatchObject({ kind: 'upstream_error', message: 'It failed.' });
+    expect(later.facts).toEqual({ retryAfterMs: 5, upstreamStatus: 500 });
+    expect(error.facts.retryAfterMs).toBe(9);
+  });
 });
 
 describe('toGatewayError', () => {

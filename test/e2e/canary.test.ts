@@ -35,8 +35,16 @@ beforeAll(async () => {
   upstream = await startEchoingUpstream();
   collector = await otlpReceiver();
   settings = canarySettings(upstream.url);
-  const env = { ...settings.env, ALLOWED_MODELS: '*', OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
-  gateway = await startGateway({ env, file: settings.file });
+  const order = settings.providers.map(({ name }) => name).join(',');
+  const env = {
+    ...settings.env,
+    ALLOWED_MODELS: '*',
+    LLM_PROVIDER_ORDER: order,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+  };
+  // One repeat, so that what is said of a try that was left is looked at too.
+  const file = `${settings.file}retry: { max_retries: 1, base_ms: 1, max_retry_after_ms: 0 }\n`;
+  gateway = await startGateway({ env, file });
   doors = {
     gRPC: grpcClient(gateway.grpcPort),
     Connect: connectClient(gateway.httpPort),

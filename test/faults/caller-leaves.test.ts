@@ -48,7 +48,7 @@ function begin(client: DoorClient, kind: Kind, asked: Promise<Line>, signal?: Ab
 }
 
 /** The log knows the call as the caller's own doing, and what of it has to be paid for. */
-async function expectCancelled({ gateway, callLine, quiet }: Scene, kind: Kind): Promise<void> {
+async function expectCancelled({ gateway, upstream, callLine, quiet }: Scene, kind: Kind): Promise<void> {
   const line = await callLine();
   expect(line).toMatchObject({ level: 'info', status: 'CANCELLED', error_reason: 'CANCELLED', attempts: 1 });
   if (kind === 'stream') {
@@ -56,6 +56,7 @@ async function expectCancelled({ gateway, callLine, quiet }: Scene, kind: Kind):
     expect(line).toMatchObject({ input_tokens: 2, output_tokens: 3, tokens_estimated: true });
   }
   await quiet();
+  expect(upstream.received).toHaveLength(1);
   expect(await gateway.metrics()).toMatch(/llm_requests_total\{[^}]*status="CANCELLED"[^}]*\} 1/);
 }
 
@@ -139,6 +140,7 @@ test('row 31: over HTTP/1.1, which has no ping, a caller that vanishes is given 
   proxy.vanish();
   expect(await stage.callLine()).toMatchObject({ status: 'UNAVAILABLE', error_reason: 'SLOW_CONSUMER' });
   await stage.quiet();
+  expect(stage.upstream.received).toHaveLength(1);
 });
 
 test('row 31: over HTTP/1.1 a caller that vanishes from a unary call holds the provider no longer than total_ms', async () => {
@@ -151,6 +153,7 @@ test('row 31: over HTTP/1.1 a caller that vanishes from a unary call holds the p
   await closed;
   expect(await stage.callLine()).toMatchObject({ error_reason: 'UPSTREAM_TIMEOUT' });
   await stage.quiet();
+  expect(stage.upstream.received).toHaveLength(1);
 });
 
 test.each(table)('row 32: success ($kind, $way) does not count as cancelled', async ({ way, kind }) => {
@@ -183,6 +186,7 @@ test.each(table)('row 32: success ($kind, $way) does not count as cancelled', as
   for (const { attributes } of served) expect(Object.values(attributes)).toContain('OK');
   // The second call found the connection of the first in order.
   expect(stage.upstream).toMatchObject({ accepted: 1, open: 1 });
+  expect(stage.upstream.received).toHaveLength(2);
 });
 
 test.each(wayNames)('row 37: 300 idle streams (%s) leave nothing behind when their callers go', async (way) => {
@@ -206,4 +210,5 @@ test.each(wayNames)('row 37: 300 idle streams (%s) leave nothing behind when the
   await stage.quiet();
   await until('all lines', () => callLines(stage.gateway).length === count);
   expect(callLines(stage.gateway).every(({ status }) => status === 'CANCELLED')).toBe(true);
+  expect(stage.upstream.received).toHaveLength(count);
 });

@@ -130,6 +130,7 @@ test.each(wayNames)('row 36: a stream that nobody reads (%s) pauses the provider
   });
   expect((await socket).bytesWritten).toBeLessThan(MOST_IN_BETWEEN);
   await stage.quiet();
+  expect(stage.upstream.received).toHaveLength(1);
   expect(await read(unread)).toMatchObject({ code: 14, reason: 'SLOW_CONSUMER' });
 });
 
@@ -145,6 +146,8 @@ test.each(wayNames)('row 36: a stream that is left unread for a while (%s) arriv
   expect(checkEvents(messages)).toBeUndefined();
   expect(messages).toHaveLength(pieces + 2);
   expect(await stage.callLine()).toMatchObject({ status: 'OK' });
+  await stage.quiet({ connections: false });
+  expect(stage.upstream.received).toHaveLength(1);
 });
 
 /** Resolves when a socket takes no more. */

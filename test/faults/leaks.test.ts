@@ -142,7 +142,8 @@ providers:
     api_key: \${NAMED_KEY}
     headers: { x-extra: "\${HEADER_SECRET}" }
     models: [named-model]
-models: { allowed: ["*"] }
+models: { allowed: ["*"], provider_order: [openai, test, named] }
+retry: { max_retries: 1, base_ms: 1 }
 telemetry: { log_level: debug }
 `;
 
@@ -288,7 +289,7 @@ test('row 85b: an Error from inside reaches the caller as INTERNAL, without a wo
   const stream = { write: (line: string) => void logged.push(line) };
   const redact = redactor(config.secrets);
   const log = createLog({ service: 'antiphon', version: '0', level: 'debug', redact, clock: systemClock, stream });
-  const { addresses, close } = await start(config, log, brokenClock);
+  const { addresses, close } = await start(config, log, { clock: brokenClock });
   onTestFinished(close);
   const port = (address: string) => Number(address.split(':').at(-1));
   for (const client of [grpcClient(port(addresses.grpc)), connectClient(port(addresses.http))]) {

@@ -37,6 +37,7 @@ describe.each(wayNames)('row 51 (%s): a traceparent with', (way) => {
     const traceId = messages[0]?.context?.traceId;
     expect(traceId).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
     expect(traceId).not.toBe(TRACE);
+    expect(upstream.received).toHaveLength(1);
     const sent = upstream.received[0]?.headers ?? {};
     expect(sent.traceparent).toMatch(new RegExp(`^00-${traceId}-(?!0{16})[0-9a-f]{16}-00$`));
     expect(sent).not.toHaveProperty('tracestate');
@@ -63,6 +64,7 @@ describe.each(wayNames)('row 52 (%s): baggage with', (way) => {
     const { messages, error } = await client(way).unary(complete, hello, { headers: { baggage } });
     expect(error).toBeUndefined();
     expect(messages[0]?.context).toMatchObject({ sourceAgent });
+    expect(upstream.received).toHaveLength(1);
     expect(upstream.received[0]?.headers).not.toHaveProperty('baggage');
     expect(JSON.stringify(upstream.received[0])).not.toMatch(/planner|key1|xxxx|%/);
     expect(gateway.logText()).not.toMatch(/key1|xxxx/);
@@ -125,6 +127,7 @@ describe.each(prompts)('row 53: %s in the prompt', (_name, prompt) => {
     const stage = await scene((line) => line.json(200, chatBody(contentOf(line.request.body))));
     const { messages, error } = await ask(stage.client(way), prompt);
     expect(error).toBeUndefined();
+    expect(stage.upstream.received).toHaveLength(1);
     expect(contentOf(stage.upstream.received[0]?.body ?? '') === prompt).toBe(true);
     const [part] = messages[0]?.content ?? [];
     expect(part?.part.value === prompt).toBe(true);

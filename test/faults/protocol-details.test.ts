@@ -52,7 +52,7 @@ async function post(
 const decoded = ({ value, debug }: Detail): string =>
   `${Buffer.from(value, 'base64').toString('latin1')} ${JSON.stringify(debug)}`;
 
-const TYPES = ['google.rpc.ErrorInfo', 'google.rpc.BadRequest', 'google.rpc.RetryInfo'];
+const TYPES = ['google.rpc.ErrorInfo', 'google.rpc.BadRequest', 'google.rpc.RetryInfo', 'antiphon.v1.CallFailure'];
 const METADATA = ['provider', 'model', 'upstream_status', 'upstream_code', 'upstream_request_id'];
 
 function expectHarmless({ error, text }: { error: ConnectError; text: string }, words: readonly string[]): void {
@@ -84,7 +84,9 @@ describe('row 86: the details of an error, which are shown in clear,', () => {
     async (status) => {
       const stage = await scene(echo(status));
       for (const how of ['unary', 'stream'] as const) {
-        expectHarmless(await post(stage, how, request()), [KEY, 'wild geese', 'Bearer']);
+        const reply = await post(stage, how, request());
+        expectHarmless(reply, [KEY, 'wild geese', 'Bearer']);
+        expect(reply.error.details?.map(({ type }) => type)).toContain('antiphon.v1.CallFailure');
       }
     },
   );

@@ -103,6 +103,7 @@ describe('row 54: JSON in a text', () => {
     });
     stage.body = chatBody('x');
     for (const way of wayNames) expect((await stage.client(way).unary(complete, next)).error).toBeUndefined();
+    expect(stage.upstream.received).toHaveLength(1 + wayNames.length);
   });
 });
 
@@ -190,6 +191,7 @@ describe('row 54: what a provider answers', () => {
       const { error } = await stage.client(way).unary(complete, hello);
       expect(error?.errorInfo?.reason).toMatch(/^UPSTREAM_/);
     }
+    expect(stage.upstream.received).toHaveLength(wayNames.length);
     stage.body = chatBody('x');
     await expectServed(stage);
   });
@@ -197,6 +199,7 @@ describe('row 54: what a provider answers', () => {
   test.each(shapes)('of %s, in a field that nobody reads, is passed over', async (_name, json) => {
     const stage = await stageOf(`${JSON.stringify(chatBody('x')).slice(0, -1)},"extra":${json}}`);
     for (const way of wayNames) expect((await stage.client(way).unary(complete, hello)).error).toBeUndefined();
+    expect(stage.upstream.received).toHaveLength(wayNames.length);
   });
 
   test.each(shapes)('of %s, in its error, is not fatal', async (_name, json) => {
@@ -205,5 +208,6 @@ describe('row 54: what a provider answers', () => {
       const { error } = await stage.client(way).unary(complete, hello);
       expect(error?.errorInfo?.reason).toBe('UPSTREAM_REJECTED');
     }
+    expect(stage.upstream.received).toHaveLength(wayNames.length);
   });
 });

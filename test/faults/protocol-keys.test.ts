@@ -82,6 +82,7 @@ describe.each(KEYS)('row 55: the key %s', (key) => {
     for (const reply of await postBinary(stage, outer(providerOptions.number, entry(key, struct)))) {
       expect(reply.grpcStatus).toBe(0);
     }
+    expect(sent(stage)).toHaveLength(3);
     for (const body of sent(stage)) expect(body).not.toContain('polluted');
   });
 
@@ -92,6 +93,7 @@ describe.each(KEYS)('row 55: the key %s', (key) => {
     const allowed = /^[a-z0-9_.-]+$/.test(key);
     if (allowed) expect([status, ...replies.map(({ grpcStatus }) => grpcStatus)]).toEqual([200, 0, 0]);
     else expect([status, ...replies.map(({ grpcStatus }) => grpcStatus)]).toEqual([400, 3, 3]);
+    expect(sent(stage)).toHaveLength(allowed ? 3 : 0);
     for (const line of callLines(stage.gateway)) expect(line.polluted).toBeUndefined();
   });
 
@@ -103,6 +105,7 @@ describe.each(KEYS)('row 55: the key %s', (key) => {
       expect((await stage.client(way).unary(complete, helloRequest(`${key}/${key}`))).error).toBeUndefined();
       expect(JSON.parse(sent(stage).at(-1) ?? '').model).toBe(`${key}/${key}`);
     }
+    expect(sent(stage)).toHaveLength(1 + wayNames.length);
     expect(sent(stage)[0]).toContain(`"properties":{"${key}"`.replace('"__proto__"', ''));
   });
 
@@ -121,6 +124,7 @@ describe.each(KEYS)('row 55: the key %s', (key) => {
       expect(Number(messages[0]?.usage?.totalTokens)).toBe(10);
       expect((await stage.client(way).stream(streamComplete, helloRequest('test-model'))).error).toBeUndefined();
     }
+    expect(sent(stage)).toHaveLength(2 * wayNames.length);
   });
 
   test('in the error of a provider is not taken for one that is known', async () => {
@@ -128,5 +132,6 @@ describe.each(KEYS)('row 55: the key %s', (key) => {
     const stage = await scene((line) => line.json(400, error));
     const { error: told } = await stage.client('gRPC').unary(complete, helloRequest('test-model'));
     expect(told).toMatchObject({ code: 3, errorInfo: { reason: 'UPSTREAM_REJECTED' } });
+    expect(sent(stage)).toHaveLength(1);
   });
 });

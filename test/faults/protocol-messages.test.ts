@@ -116,6 +116,7 @@ describe.each(words)('%s: %s in the words of a provider', (_row, _name, message,
     expect(error).toMatchObject({ code: 3, errorInfo: { reason: 'UPSTREAM_REJECTED' } });
     expectSafe(error?.message, expected);
     await stage.quiet({ connections: false });
+    expect(stage.upstream.received).toHaveLength(1);
   });
 
   test.each(wayNames)('arrives as safe text after the first messages of a stream (%s)', async (way) => {
@@ -129,6 +130,7 @@ describe.each(words)('%s: %s in the words of a provider', (_row, _name, message,
     expect(error).toMatchObject({ code: 3, errorInfo: { reason: 'UPSTREAM_REJECTED' } });
     expectSafe(error?.message, expected);
     await stage.quiet();
+    expect(stage.upstream.received).toHaveLength(1);
   });
 });
 
@@ -143,6 +145,7 @@ test.each(wayNames)('row 49: no header of a caller goes to the provider (%s)', a
   const stage = await answering();
   const headers = { authorization: 'Bearer of-the-caller', cookie: 'a=b', 'x-forwarded-for': '1.2.3.4', 'x-any': 'y' };
   await stage.client(way).unary(complete, hello, { headers });
+  expect(stage.upstream.received).toHaveLength(1);
   const sent = stage.upstream.received[0]?.headers ?? {};
   expect(sent.authorization).toBe('Bearer sk-test-key-of-the-gateway');
   expect(Object.keys(sent).sort()).toEqual(

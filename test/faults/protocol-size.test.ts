@@ -137,12 +137,14 @@ describe('row 43: a large answer', () => {
     const text = messages.flatMap(({ event }) => (event.case === 'textDelta' ? [event.value.text] : []));
     expect(text.join('')).toHaveLength(128 * 64 * 1024);
     expect(Math.max(...text.map(({ length }) => length))).toBeLessThan(4 * MIB);
+    expect(stage.upstream.received).toHaveLength(1);
   });
 
   test.each(wayNames)('that is one message (%s) comes whole to a client that takes it', async (way) => {
     const stage = await scene((line) => line.json(200, chatBody('x'.repeat(6 * MIB))));
     const { messages } = await stage.client(way).unary(complete, helloRequest('test-model'));
     expect(messages[0]?.content).toMatchObject([{ part: { case: 'text', value: 'x'.repeat(6 * MIB) } }]);
+    expect(stage.upstream.received).toHaveLength(1);
   });
 
   test("over a client's own limit of 4 MiB is refused by that client, and was a success here", async () => {
@@ -161,6 +163,7 @@ describe('row 43: a large answer', () => {
     expect(await answer).toBe(8);
     expect(await stage.callLine()).toMatchObject({ status: 'OK' });
     await stage.quiet({ connections: false });
+    expect(stage.upstream.received).toHaveLength(1);
   });
 
   test.each(wayNames)('over limits.max_response_bytes (%s) is refused', async (way) => {
@@ -168,6 +171,7 @@ describe('row 43: a large answer', () => {
     const reply = await stage.client(way).stream(streamComplete, helloRequest('test-model'));
     expect(reply.error).toMatchObject({ code: 8, errorInfo: { reason: 'UPSTREAM_TOO_LARGE' } });
     await stage.quiet();
+    expect(stage.upstream.received).toHaveLength(1);
   });
 });
 

@@ -1,8 +1,10 @@
+import { inspect } from 'node:util';
 import { create } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { expect, vi } from 'vitest';
 import { type StreamCompleteResponse, StreamCompleteResponseSchema } from '#gen/antiphon/v1/completion_pb.js';
-import type { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
+import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
+import { errorKinds, errorRule } from '../../src/core/errors.ts';
 import { checkEvents } from '../../src/core/events.ts';
 import { type Door, type How, KEY, PARTIAL, PROMPT, type Reply, type Scene, textOf } from './upstream-scene.ts';
 
@@ -44,6 +46,7 @@ export async function expectFailure(scene: Scene, how: How, failure: Failure): P
   const reply = await ask(how, failure.door);
   expectError(reply, failure);
   const text = expectPartial(reply, failure);
+  expectTold(reply, failure, text);
   expect(upstream.received.length - before).toBe(failure.requests ?? 1);
   await vi.waitFor(() => expect(upstream.open).toBe(failure.open ?? 0), { timeout: 10_000, interval: 5 });
   expectLogged(scene, failure, text);
@@ -68,8 +71,13 @@ function expectError({ error }: Reply, { reason, metadata = {} }: Failure): void
   expect(error?.errorInfo?.metadata).toEqual({ provider: 'test', model: 'test-model', ...metadata });
   expect(error?.code).toBe(GRPC_CODES[reason]);
   expect(error?.message).toMatch(/^[A-Z].*[.]$/);
-  expect(error?.retryInfo).toBeUndefined();
+  // What may well go better another time comes with advice on when to try again.
+  if (mayPass(reason)) expect(error?.retryInfo).toBeDefined();
+  else expect(error?.retryInfo).toBeUndefined();
 }
+
+const mayPass = (reason: Failure['reason']): boolean =>
+  errorKinds.some((kind) => kind.toUpperCase() === reason && errorRule(kind).retry);
 
 /** What came is the beginning of a stream: it would keep the grammar if only `completed` followed. */
 function expectPartial({ messages }: Reply, { text = '' }: Failure): string {
@@ -84,6 +92,24 @@ function expectPartial({ messages }: Reply, { text = '' }: Failure): string {
   });
   expect(checkEvents([...(messages as StreamCompleteResponse[]), ending])).toBeUndefined();
   return came;
+}
+
+/** What was tried, and what it will have cost: nothing if nothing had come. */
+function expectTold({ error }: Reply, { reason }: Failure, text: string): void {
+  const { attempts, usage } = error?.callFailure ?? {};
+  const record = {
+    provider: 'test',
+    model: 'test-model',
+    status: GRPC_CODES[reason],
+    errorReason: ErrorReason[reason],
+  };
+  expect(attempts).toMatchObject([record]);
+  if (text === '') return expect(usage).toBeUndefined();
+  expect(usage).toMatchObject({
+    estimated: true,
+    inputTokens: BigInt(Math.ceil(PROMPT.length / 4)),
+    outputTokens: BigInt(Math.ceil(text.length / 4)),
+  });
 }
 
 /** The one line of the call. It bills what had come, and nothing if nothing had. */
@@ -110,7 +136,7 @@ async function expectCounted({ gateway }: Scene, { reason }: Failure): Promise<v
 }
 
 async function expectNoLeak({ gateway }: Scene, { error, headers }: Reply): Promise<void> {
-  const told = JSON.stringify({ error, headers });
+  const told = inspect({ error, headers }, { depth: null, maxArrayLength: null, maxStringLength: null });
   const known = `${gateway.logText()}\n${await gateway.metrics()}`;
   for (const secret of [KEY, PROMPT, 'wild geese']) expect(told + known).not.toContain(secret);
   expect(told + known).not.toMatch(/\n {4}at |\\n {4}at |node_modules|\.ts:\d/);

@@ -11,6 +11,7 @@ import {
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { connectClient, type DoorClient, type DoorReply, grpcClient } from '../support/doors.ts';
 import { providerAt, startGateway, type TestGateway } from '../support/gateway.ts';
+import { allClosed } from '../support/scene.ts';
 import {
   chatBody,
   type Line,
@@ -66,6 +67,7 @@ export async function setScene(script: Script, options: SceneOptions = {}): Prom
   let healed = false;
   const upstream = await startUpstream((line, n) => (healed ? answer(line) : script(line, n)), options);
   cleanups.push(() => upstream.close());
+  cleanups.push(() => allClosed(upstream));
   const { timeouts = {}, limits = {}, url = () => upstream.url } = options;
   // JSON is YAML.
   const gateway = await startGateway({ env: providerAt(url(upstream)), file: JSON.stringify({ timeouts, limits }) });

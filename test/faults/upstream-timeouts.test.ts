@@ -5,17 +5,20 @@ import { HOWS, PARTIAL, setScene } from './upstream-scene.ts';
 
 const FOR_EVER = 60_000;
 
-/** Only the one under test may end the call. */
-const only = (limit: Readonly<Record<string, number>>) => ({
-  timeouts: {
-    connect_ms: FOR_EVER,
-    first_token_ms: FOR_EVER,
-    idle_ms: FOR_EVER,
-    total_ms: FOR_EVER,
-    stream_total_ms: FOR_EVER,
-    ...limit,
-  },
-});
+/** Only the one under test may end the call. None may be longer than that for the whole. */
+const only = (limit: Readonly<Record<string, number>>) => {
+  const { stream_total_ms = FOR_EVER } = limit;
+  return {
+    timeouts: {
+      connect_ms: FOR_EVER,
+      first_token_ms: stream_total_ms,
+      idle_ms: stream_total_ms,
+      total_ms: FOR_EVER,
+      stream_total_ms,
+      ...limit,
+    },
+  };
+};
 
 /** Does something again and again until the gateway closes the connection. */
 function drip(line: Line, intervalMs: number, send: () => void): void {

@@ -367,7 +367,8 @@ describe('an answer that nobody waited for', () => {
   it.each([
     { usualMs: 800, toldMs: 500, endsMs: 500, opens: false },
     { usualMs: 800, toldMs: 800, endsMs: 800, opens: true },
-    { usualMs: undefined, toldMs: 500, endsMs: 500, opens: true },
+    { usualMs: undefined, toldMs: 999, endsMs: 999, opens: false },
+    { usualMs: undefined, toldMs: 1_000, endsMs: 1_000, opens: true },
     { usualMs: 800, toldMs: 501, endsMs: 500, opens: true },
     { usualMs: 800, toldMs: undefined, endsMs: 500, opens: true },
   ])(
@@ -385,6 +386,27 @@ describe('an answer that nobody waited for', () => {
       expect(summary().calls - before).toBe(opens ? 1 : 0);
     },
   );
+
+  it('says nothing of a target that nobody has ever waited for long enough', async () => {
+    for (let i = 0; i < 10; i++) {
+      const call = start({ answerByMs: clock.now() + 500 });
+      clock.advance(500);
+      await call.fail('upstream_timeout');
+    }
+    expect([state.breaker.state, summary().calls]).toEqual(['closed', 0]);
+  });
+
+  it('says nothing of a target that was asked long ago, and was never so fast', async () => {
+    state.latency.record(1_500);
+    clock.advance(200_000);
+    expect(state.latency.ewmaMs).toBeUndefined();
+    for (let i = 0; i < 10; i++) {
+      const call = start({ answerByMs: clock.now() + 1_200 });
+      clock.advance(1_200);
+      await call.fail('upstream_timeout');
+    }
+    expect(state.breaker.state).toBe('closed');
+  });
 
   it('counts if the provider failed, whenever that was', async () => {
     await halfOpen();

@@ -172,7 +172,11 @@ describe('concurrency', () => {
 
 describe('what calls wait in line with', () => {
   /** What the queue is asked for. */
-  async function claimOf(of: Partial<Call>, sourceAgent = 'tester'): Promise<Partial<Claim>> {
+  async function claimOf(
+    of: Partial<Call>,
+    sourceAgent = 'tester',
+    fastestMs: Readonly<Record<string, number>> = {},
+  ): Promise<Partial<Claim>> {
     const claims: Claim[] = [];
     const full = {
       tryTake: () => undefined,
@@ -183,7 +187,8 @@ describe('what calls wait in line with', () => {
     };
     const call = testCall(of);
     call.context.sourceAgent = sourceAgent;
-    await expect(concurrency(full, fakeClock())(hang)(call)).rejects.toMatchObject({ kind: 'queue_full' });
+    const layer = concurrency(full, fakeClock(), undefined, ({ model }) => fastestMs[model]);
+    await expect(layer(hang)(call)).rejects.toMatchObject({ kind: 'queue_full' });
     const [claim] = claims;
     return { ...claim };
   }
@@ -207,5 +212,12 @@ describe('what calls wait in line with', () => {
       untilMs: 1_400,
     });
     expect(await claimOf({})).toMatchObject({ untilMs: Number.POSITIVE_INFINITY });
+  });
+
+  it('does not wait for a turn after which there is no time left for an answer', async () => {
+    const own = { target: { provider: 'mock', model: 'slow' }, deadlineMs: 1_500, answerByMs: 1_400 };
+    expect(await claimOf(own, 'tester', { slow: 300 })).toMatchObject({ untilMs: 1_100 });
+    expect(await claimOf(own, 'tester', { other: 300 })).toMatchObject({ untilMs: 1_400 });
+    expect(await claimOf({ ...own, target: undefined }, 'tester', { slow: 300 })).toMatchObject({ untilMs: 1_400 });
   });
 });

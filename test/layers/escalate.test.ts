@@ -429,6 +429,16 @@ describe('a stream', () => {
     expect(calls[1]?.sink?.ready()).toBe(sink.ready());
   });
 
+  it('is void although the answer that counts says nothing', async () => {
+    const sink = listSink();
+    const { result } = setUp([{ content: [text(' ')] }, empty], { sink, request: anew() });
+    expect((await result).content).toEqual([]);
+    expect(told(sink.deltas)).toEqual([' ', ['restart', 'strong', ErrorReason.UNSPECIFIED]]);
+    const silent = listSink();
+    await setUp([empty, empty], { sink: silent, request: anew() }).result;
+    expect(silent.deltas).toEqual([]);
+  });
+
   it('of a model that fails before a word has not begun anew', async () => {
     const sink = listSink();
     const { result } = setUp([cut, failing()], { sink, request: anew() });
@@ -465,6 +475,7 @@ describe('a stream', () => {
     controller.abort(gone);
     await expect(result).rejects.toBe(gone);
     expect(trail.partialCost).toMatchObject({ totalNanoUsd: 107n });
+    expect(attempts(trail)[0]).toEqual(['weak', 0, 'the answer was cut off']);
   });
 });
 

@@ -114,6 +114,8 @@ function provider(refused: Readonly<Record<string, KeyRefusal | 'upstream_error'
   return { asked, next };
 }
 
+const refusedFor = (retryAfterMs: number) => new GatewayError('upstream_rate_limited', 'no', { retryAfterMs });
+
 describe('the layer', () => {
   const news: KeyAside[] = [];
   const ringOf = (...those: ApiKey[]) => new KeyRing(those, fakeClock());
@@ -159,6 +161,42 @@ describe('the layer', () => {
     });
     await expect(complete(testCall())).rejects.toMatchObject({ kind: 'upstream_rate_limited' });
     expect(asked).toEqual([a, b]);
+  });
+
+  it.each<[string, [KeyRefusal, number?], [KeyRefusal, number?], number | undefined]>([
+    ['another key is back sooner', ['upstream_rate_limited', 2_000], ['upstream_rate_limited', 60_000], 1_900],
+    ['another key is back sooner than a bad one', ['upstream_rate_limited', 2_000], ['upstream_auth', 9_000], 1_900],
+    ['this one is back sooner', ['upstream_auth'], ['upstream_rate_limited', 60_000], 60_000],
+    ['no time was named', ['upstream_rate_limited', 2_000], ['upstream_billing'], undefined],
+  ])('shortens a wait to the time until any key can be used, when %s', async (_, first, second, waitMs) => {
+    const clock = fakeClock();
+    const ring = new KeyRing([a, b], clock);
+    const scripts = [first, second];
+    const layer = keys(
+      ring,
+      () => undefined,
+    )(async () => {
+      const [kind, retryAfterMs] = scripts.shift() ?? second;
+      clock.advance(100);
+      throw new GatewayError(kind, 'no', retryAfterMs === undefined ? {} : { retryAfterMs });
+    });
+    const error = await layer(testCall()).catch((thrown: GatewayError) => thrown);
+    expect(error).toMatchObject({ kind: second[0] });
+    expect((error as GatewayError).facts.retryAfterMs).toBe(waitMs);
+  });
+
+  it('shortens it also if the key that is back sooner was refused to an earlier call', async () => {
+    const ring = ringOf(a, b);
+    ring.refused(a, 'upstream_rate_limited', 10_000);
+    const layer = keys(ring, () => undefined)(() => Promise.reject(refusedFor(60_000)));
+    await expect(layer(testCall())).rejects.toMatchObject({ facts: { retryAfterMs: 10_000 } });
+  });
+
+  it('never draws it out', async () => {
+    const ring = ringOf(a);
+    ring.refused(a, 'upstream_auth');
+    const layer = keys(ring, () => undefined)(() => Promise.reject(refusedFor(60_000)));
+    await expect(layer(testCall())).rejects.toMatchObject({ facts: { retryAfterMs: 60_000 } });
   });
 
   it('leaves other failures to others', async () => {

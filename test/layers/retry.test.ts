@@ -170,6 +170,38 @@ describe('retry', () => {
     expect(call.trail.upstreamMs).toBe(20);
   });
 
+  describe('a repeat that is refused before the provider hears of it', () => {
+    /** One try fails, and what comes after it is refused so. */
+    async function refused(first: ErrorKind, kind: ErrorKind, facts: ErrorFacts = {}) {
+      const budget = new RetryBudget(settings);
+      const clock = fakeClock();
+      let tries = 0;
+      const layer = retry({ settings, budget, clock, tell: () => undefined, fastestMs: () => undefined });
+      const result = layer(({ trail }) => {
+        if (++tries > 1) return Promise.reject(failed(kind, facts));
+        trail.attempts.push(create(AttemptSchema, { ...target, status: 14 }));
+        return Promise.reject(failed(first, { upstreamStatus: 503 }));
+      })(testCall());
+      const end = result.catch((error: GatewayError) => error);
+      await settle();
+      clock.advance(1_000);
+      expect([await end, tries, leftOf(budget)]).toMatchObject([{}, 2, 3]);
+      return end;
+    }
+
+    it.each(['circuit_open', 'queue_full'] as const)('by %s says less than what the provider did', async (kind) => {
+      expect(await refused('upstream_error', kind, { retryAfterMs: 4_000 })).toMatchObject({
+        kind: 'upstream_error',
+        facts: { upstreamStatus: 503, retryAfterMs: 4_000 },
+      });
+      expect(await refused('upstream_error', kind)).not.toHaveProperty('facts.retryAfterMs');
+    });
+
+    it('since the call is over is over', async () => {
+      expect(await refused('upstream_error', 'cancelled')).toMatchObject({ kind: 'cancelled' });
+    });
+  });
+
   it('passes on a call without a target', async () => {
     const { startsMs, endAfter } = send([failed()], { target: undefined });
     expect(await endAfter(10_000)).toMatchObject({ kind: 'upstream_error' });

@@ -34,6 +34,20 @@ describe('one target', () => {
     expect(told).toBe(error);
   });
 
+  it('has one record if it was asked', async () => {
+    const { trail } = await run(sceneOf({ 'a/1': { end: 'upstream_error' } }), { to: ['a/1'] });
+    expect(trail.attempts).toHaveLength(1);
+  });
+
+  it.each(['circuit_open', 'queue_full', 'cancelled'] as const)(
+    'has a record of %s, if it says something',
+    async (kind) => {
+      const { trail } = await run(sceneOf({ 'a/1': { end: kind, isRefused: true } }), { to: ['a/1'] });
+      const { code: status, reason: errorReason } = errorRule(kind);
+      expect(trail.attempts).toMatchObject(kind === 'cancelled' ? [] : [{ provider: 'a', status, errorReason }]);
+    },
+  );
+
   it.each([[[]], [['nowhere/1']], [['nowhere/1', 'nowhere/2']]])('none of %j can take the call', async (to) => {
     const { error } = await run(sceneOf({}), { to });
     expect(error).toMatchObject({ kind: 'internal' });
@@ -60,7 +74,8 @@ describe('a target that fails', () => {
     const scene = sceneOf({ 'a/1': { end: kind, isRefused: true }, 'b/1': {} });
     const { trail } = await run(scene, { to: ['a/1', 'b/1'] });
     const { next, code, reason } = errorRule(kind);
-    const refused = { provider: 'a', model: '1', status: code, errorReason: reason };
+    // What has no duration is taken for one that is not over yet.
+    const refused = { provider: 'a', model: '1', status: code, errorReason: reason, duration: { nanos: 0 } };
     expect(trail.attempts).toMatchObject(
       next
         ? [
@@ -181,6 +196,22 @@ describe('targets that are not ready', () => {
     expect(scene.names()).toEqual(['a/1', 'c/1', 'b/1']);
   });
 
+  it('are all tried before an answer that needs no model', async () => {
+    const scene = sceneOf({ 'a/1': { end: 'upstream_error' }, 'b/1': { end: 'upstream_error' } });
+    Object.assign(scene.availability, { 'a/1': 'open', 'b/1': 'cooling' });
+    await run(scene, { to: ['a/1', 'b/1', 'instant/1'] });
+    expect(scene.names()).toEqual(['a/1', 'b/1', 'instant/1']);
+    expect(scene.asked.map((one) => one.call.isLast)).toEqual([false, true, true]);
+  });
+
+  it('are not tried after an answer that needs no model', async () => {
+    const scene = sceneOf({ 'a/1': { end: 'upstream_error' } });
+    scene.availability['a/1'] = 'open';
+    await run(scene, { to: ['a/1', 'instant/1', 'b/1'] });
+    await run(scene, { to: ['instant/1', 'b/1'] });
+    expect(scene.names()).toEqual(['a/1', 'instant/1', 'instant/1']);
+  });
+
   it('need no name in a reason that was empty', async () => {
     const scene = sceneOf({});
     scene.availability['a/1'] = 'open';
@@ -214,13 +245,49 @@ describe('time', () => {
     ['just enough', { 'b/1': 900 }, ['a/1', 'b/1', 'c/1']],
     ['too little for one', { 'b/1': 901 }, ['a/1', 'c/1']],
     ['too little for all', { 'b/1': 901, 'c/1': 5_000 }, ['a/1']],
-    ['too little for the first', { 'a/1': 5_000 }, ['a/1', 'b/1', 'c/1']],
+    ['too little for the first', { 'a/1': 1_001 }, ['b/1', 'c/1']],
+    ['just enough for the first', { 'a/1': 1_000 }, ['a/1', 'b/1', 'c/1']],
+    ['too little for each, as far as is known', { 'a/1': 5_000, 'b/1': 5_000, 'c/1': 5_000 }, ['a/1']],
   ])('is %s', async (_, fastestMs, asked) => {
     const scene = sceneOf({ 'a/1': slow, 'b/1': { end: 'upstream_error' }, 'c/1': { end: 'upstream_error' } });
     Object.assign(scene.fastestMs, fastestMs);
     const { error } = await run(scene, { to: three, deadlineMs: 2_000 });
     expect(scene.names()).toEqual(asked);
     expect(error?.kind).toBe('upstream_error');
+  });
+
+  it('that is too little for a target is told as the reason why it was passed over', async () => {
+    const scene = sceneOf({ 'a/1': { end: 'upstream_error' } });
+    Object.assign(scene.fastestMs, { 'b/1': 5_000 });
+    const { trail } = await run(scene, { to: three, deadlineMs: 2_000 });
+    expect(trail.selectionReason).toBe('named; b/1 passed over: too slow');
+  });
+
+  it('that is too little is no reason for an answer without a model, until a model was tried', async () => {
+    const scene = sceneOf({ 'a/1': { end: 'upstream_error' } });
+    Object.assign(scene.fastestMs, { 'a/1': 5_000 });
+    await run(scene, { to: ['a/1', 'instant/1'], deadlineMs: 2_000 });
+    expect(scene.names()).toEqual(['a/1', 'instant/1']);
+  });
+
+  it('is not spent on a model before an answer that was asked for and needs none', async () => {
+    const scene = sceneOf({});
+    await run(scene, { to: ['instant/1', 'a/1'] });
+    expect(scene.names()).toEqual(['instant/1']);
+  });
+
+  it.each([
+    [{ 'b/1': 1_001 }, ['a/1', 'b/1'], undefined, true],
+    [{ 'b/1': 401 }, ['a/1', 'b/1'], undefined, false],
+    [{ 'b/1': 400 }, ['a/1', 'b/1'], 1_600, false],
+    [{ 'b/1': 1_001 }, ['a/1', 'b/1', 'instant/1'], 1_950, true],
+    [{ 'b/1': 401 }, ['a/1', 'b/1', 'instant/1'], 1_950, false],
+    [{ 'b/1': 400 }, ['a/1', 'b/1', 'instant/1'], 1_600, false],
+  ])('is kept for a target that can use it: %j of %j', async (fastestMs, to, answerByMs, isLast) => {
+    const scene = sceneOf({ 'a/1': {} });
+    Object.assign(scene.fastestMs, fastestMs);
+    await run(scene, { to, deadlineMs: 2_000 });
+    expect(scene.asked.map(({ call }) => [call.answerByMs, call.isLast])).toEqual([[answerByMs, isLast]]);
   });
 
   it('that has passed is not used', async () => {

@@ -142,6 +142,16 @@ describe('when memory is critical', () => {
     expect([news.length, watchers.size]).toEqual([3, 0]);
   });
 
+  it('ends nothing when the last call has just left', async () => {
+    const { begin, watchers, answers, news, ends } = scene();
+    const one = begin('1');
+    const [look] = watchers;
+    answers.get('1')?.();
+    await one;
+    look?.();
+    expect([ends, news]).toEqual([['1'], []]);
+  });
+
   it('does not end again what it has ended, although that takes its time to go', async () => {
     const { complete, critical, news } = stubborn();
     const large = complete(testCall({ id: 'large', ...long(1_000) }));

@@ -162,9 +162,9 @@ describe('memory', () => {
     const told: string[] = [];
     const ignore = [pressure.onCritical(() => told.push('a')), pressure.onCritical(() => told.push('b'))];
     pressure.start();
-    use(0.97);
+    use(0.94);
     expect(told).toEqual([]);
-    use(0.98);
+    use(0.95);
     expect(told).toEqual(['a', 'b']);
     ignore[0]?.();
     use(0.99);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Priority, priorities } from '../../src/core/policy.ts';
 import { type ConcurrencySettings, defaultConcurrency } from '../../src/resilience/settings.ts';
 import { FairQueue } from '../../src/resilience/turns/fair-queue.ts';
+import { RoundRobin } from '../../src/resilience/turns/round-robin.ts';
 import { type Claim, type Release, Turns } from '../../src/resilience/turns.ts';
 import { settle } from '../support/calls.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -389,6 +390,14 @@ describe('other bounds', () => {
     await settle();
     expect(ends).toEqual(['late: too_late']);
     await drain();
+  });
+});
+
+describe('a queue in which nobody waits', () => {
+  it('has nobody to give a turn to, and nobody who could do without', () => {
+    const queue = new RoundRobin<string>();
+    expect([queue.next(), queue.last, queue.size, queue.longest]).toEqual([undefined, undefined, 0, 0]);
+    expect(new FairQueue<string>().displace('high', 'a')).toBeUndefined();
   });
 });
 

@@ -179,6 +179,18 @@ describe('what the model must be able to do', () => {
     ]);
   });
 
+  it('goes before what the caller prefers, and before a canary', () => {
+    const image_ = { messages: [image] };
+    expect(choose({ ...image_, preferredProviders: ['a', 'c'] })).toEqual(['c/1', 'b/1', 'd/1', 'a/1']);
+    const place = { known, routes: [route] };
+    const policy = { canary: { to: targetOf('a/1'), share: 1 }, route: routeOf('priority', ['b/1']) };
+    expect(chosen(place, { request: image_, policy })).toEqual(['b/1', 'a/1']);
+    expect(reasonOf(place, { request: image_, policy })).toBe('rule x: route r by priority');
+    expect(chosen(place, { policy })).toEqual(['a/1', 'b/1']);
+    const named = { request: { model: 'b/1', ...image_ }, policy: { canary: policy.canary } };
+    expect(chosen(place, named)).toEqual(['b/1', 'a/1']);
+  });
+
   it('counts for tiers, and not for a model that is named', () => {
     const tiers = {
       known: {
@@ -328,6 +340,33 @@ describe('answers that need no model', () => {
       'a/1',
       'fallback/sorry',
     ]);
+  });
+
+  it.each(everyStrategy)('come after all models that are chosen by %s', (strategy) => {
+    const measures = { latencyMs: () => 5, busy: () => 5, costNanoUsd: () => 5 };
+    const route = routeOf(strategy, ['fallback/sorry', 'a/1', 'a/2'], { sticky: true });
+    for (const session of ['', 's1', 's2', 's3', 's4'])
+      for (const chance of [0, 0.3, 0.6, 0.99])
+        expect(chosen({ ...place, measures, chances: [chance] }, { policy: { route }, session })[2]).toBe(
+          'fallback/sorry',
+        );
+  });
+
+  it('come after all models, whoever names these, unless one is chosen', () => {
+    const fallbacks = [targetOf('fallback/sorry'), targetOf('a/2')];
+    const call = { request: { model: 'a/1', fallbackModels: ['a/3'] }, policy: { fallbacks } };
+    expect(chosen(place, call)).toEqual(['a/1', 'a/2', 'a/3', 'fallback/sorry']);
+    expect(chosen(place, { ...call, request: { ...call.request, model: 'fallback/sorry' } })).toEqual([
+      'fallback/sorry',
+      'a/2',
+      'a/3',
+    ]);
+  });
+
+  it('come after models that are known to lack what the request needs', () => {
+    const known = { 'a/1': { maxInputTokens: 1 } };
+    const route = routeOf('priority', ['a/1', 'fallback/sorry']);
+    expect(chosen({ ...place, known }, { policy: { route } })).toEqual(['a/1', 'fallback/sorry']);
   });
 
   it('are the last of all once', () => {

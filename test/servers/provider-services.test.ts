@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, test } from 'vitest';
-import { HealthResponseSchema, HealthStatus } from '#gen/antiphon/v1/health_pb.js';
+import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
 import { HealthState, ServingStatus } from '../../src/servers/health.ts';
 import { followProviders, providerService } from '../../src/servers/provider-services.ts';
@@ -22,12 +21,13 @@ function follow(initial: Statuses) {
   const clock = fakeClock();
   const state = new HealthState(['']);
   state.setAll(SERVING);
-  const seen = { statuses: initial, reads: 0 };
+  const seen = { statuses: initial, reads: 0, defect: undefined as Error | undefined, failures: [] as unknown[] };
   const read = () => {
     seen.reads++;
+    if (seen.defect) throw seen.defect;
     return providersOf(seen.statuses);
   };
-  const following = followProviders(state, read, clock);
+  const following = followProviders(state, read, clock, (thrown) => seen.failures.push(thrown));
   return { clock, state, seen, following, of: (provider: string) => state.get(providerService(provider)) };
 }
 
@@ -66,6 +66,33 @@ describe('the service of a provider', () => {
     following.close();
   });
 
+  test('stays as it was while its state cannot be read, and that is told once', () => {
+    const { clock, seen, of, following } = follow({ openai: HealthStatus.SERVING });
+    const defect = new Error('a defect');
+    seen.defect = defect;
+    clock.advance(5_000);
+    expect([of('openai'), seen.reads, seen.failures]).toEqual([SERVING, 6, [defect]]);
+    seen.defect = undefined;
+    seen.statuses = { openai: HealthStatus.NOT_SERVING };
+    clock.advance(1_000);
+    expect([of('openai'), seen.failures.length]).toEqual([NOT_SERVING, 1]);
+    seen.defect = defect;
+    clock.advance(1_000);
+    expect([of('openai'), seen.failures.length]).toEqual([NOT_SERVING, 2]);
+    following.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('can be closed when it never could be read', () => {
+    const clock = fakeClock();
+    const defect = () => {
+      throw new Error('a defect');
+    };
+    const following = followProviders(new HealthState(['']), defect, clock, () => undefined);
+    following.close();
+    expect(clock.pending).toBe(0);
+  });
+
   test('says nothing of the gateway as a whole', () => {
     const { state, following } = follow({ openai: HealthStatus.NOT_SERVING });
     expect(state.get('')).toBe(SERVING);
@@ -90,8 +117,8 @@ describe('at the doors', () => {
   async function open(statuses: Statuses) {
     const clock = fakeClock();
     const now = { statuses };
-    const health = () => create(HealthResponseSchema, { providers: providersOf(now.statuses) });
-    const doors = await openDoors(undefined, { drainDelayMs: 5_000 }, { clock, health });
+    const providers = () => providersOf(now.statuses);
+    const doors = await openDoors(undefined, { drainDelayMs: 5_000 }, { clock, providers });
     const client = grpcClient(doors.grpc.port);
     closing.push(
       async () => {
@@ -131,6 +158,17 @@ describe('at the doors', () => {
     expect(await status('antiphon.v1.LlmService')).toBe(SERVING);
     const codes = ['/readyz', '/healthz'].map(async (path) => (await fetch(url + path)).status);
     expect(await Promise.all(codes)).toEqual([200, 200]);
+  });
+
+  test('a defect in reading their state is logged without its words, and is no end', async () => {
+    const defect = () => {
+      throw new TypeError('the prompt was: hello');
+    };
+    const doors = await openDoors(undefined, {}, { providers: defect });
+    closing.push(() => doors.close());
+    expect((await fetch(`http://127.0.0.1:${doors.http.port}/readyz`)).status).toBe(200);
+    expect(doors.logged).toMatchObject([{ fields: { error: { name: 'TypeError' } } }]);
+    expect(JSON.stringify(doors.logged)).not.toContain('prompt');
   });
 
   test('while the gateway drains, none serves, whatever happens to it', async () => {

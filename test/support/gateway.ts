@@ -24,6 +24,8 @@ export interface TestGatewayOptions {
   readonly file?: string;
   /** Instead of the machine's. */
   readonly clock?: Clock;
+  /** Instead of the process's: the share of its memory that is in use, from 0 to 1. */
+  readonly memory?: () => number;
 }
 
 const FREE_PORTS = { ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_METRICS_PORT: '0' };
@@ -35,6 +37,7 @@ export async function startGateway({
   env = {},
   file,
   clock = systemClock,
+  memory,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const variables = { ...FREE_PORTS, ...(file === undefined ? {} : { ANTIPHON_CONFIG: 'test.yaml' }), ...env };
   const config = loadConfig(variables, () => Buffer.from(file ?? ''));
@@ -51,7 +54,7 @@ export async function startGateway({
       },
     },
   });
-  const running = await start(config, log, { clock });
+  const running = await start(config, log, { clock, ...(memory ? { memory } : {}) });
   const { grpc, http, metrics } = running.addresses;
   return {
     ...running,

@@ -35,7 +35,10 @@ export interface SceneOptions {
   readonly file?: string;
 }
 
-/** A gateway between callers and a scripted provider. All of it is closed when the test is over. */
+/**
+ * A gateway between callers and a scripted provider. All of it is closed when the test is over; then no connection to the
+ * provider may be left.
+ */
 export interface Scene {
   readonly upstream: Upstream;
   readonly gateway: TestGateway;
@@ -50,6 +53,7 @@ export interface Scene {
 export async function scene(script: Script, { env = {}, file }: SceneOptions = {}): Promise<Scene> {
   const upstream = await startUpstream(script);
   onTestFinished(() => upstream.close());
+  onTestFinished(() => allClosed(upstream));
   const gateway = await startGateway({ env: { ...providerAt(upstream.url), ...env }, ...(file ? { file } : {}) });
   onTestFinished(() => gateway.close());
   return {
@@ -86,9 +90,20 @@ async function active(gateway: TestGateway): Promise<string> {
 
 const PATIENCE_MS = 15_000;
 
+/** Shorter than a connection waits that is kept for another request. */
+const CLOSING_MS = 2_000;
+
+/** Resolves when the gateway, which is closed, has left no connection open. */
+export const allClosed = (...upstreams: readonly { readonly open: number }[]): Promise<void> =>
+  until('no connection to a provider', () => upstreams.every(({ open }) => open === 0), CLOSING_MS);
+
 /** Waits for something that other parties bring about, and says what it was if it does not come. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += 5) {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += 5) {
     if (await holds()) return;
     await delay(5);
   }

@@ -323,6 +323,46 @@ describe('labels are closed', () => {
     expect((await scrape(telemetry)).get('llm_requests_total{provider="bare",model="other",status="OK"}')).toBe(1);
   });
 
+  it('what comes later has labels from then on, and keeps those it had', async () => {
+    const telemetry = await start([LUNA]);
+    const call = () => telemetry.metrics.finished(measure({ target: NOVA }));
+    call();
+    telemetry.tell({ type: 'budget_spent', provider: 'local' });
+    telemetry.know({ known: [NOVA], knownProviders: ['bare', 'openai'] });
+    call();
+    telemetry.tell({ type: 'budget_spent', provider: 'local' });
+    telemetry.know({ known: [NOVA, LUNA], knownProviders: ['bare'] });
+    call();
+    const samples = await scrape(telemetry);
+    expect(samples.get('llm_requests_total{provider="other",model="other",status="OK"}')).toBe(1);
+    expect(samples.get('llm_requests_total{provider="local",model="nova",status="OK"}')).toBe(2);
+    expect(samples.get('llm_retry_budget_exhausted_total{provider="other"}')).toBe(1);
+    expect(samples.get('llm_retry_budget_exhausted_total{provider="local"}')).toBe(1);
+    for (const name of ['openai', 'local', 'bare']) {
+      expect(samples.get(`llm_active_requests{provider="${name}"}`)).toBe(0);
+      expect(samples.get(`llm_queue_refusals_total{provider="${name}",cause="full"}`)).toBe(0);
+      expect(samples.get(`llm_breaker_transitions_total{provider="${name}",state="open"}`)).toBe(0);
+    }
+  });
+
+  it('a provider that is known already keeps what was known of its models', async () => {
+    const telemetry = await start([LUNA]);
+    telemetry.know({ known: [{ ...LUNA, model: 'next' }], knownProviders: ['openai'] });
+    telemetry.metrics.finished(measure());
+    expect((await scrape(telemetry)).get(`llm_requests_total{${OF},status="OK"}`)).toBe(1);
+  });
+
+  it('and at most a thousand providers have some', async () => {
+    const telemetry = await start([]);
+    const names = Array.from({ length: 1_010 }, (_, i) => `p${i}`);
+    for (const name of names) telemetry.know({ known: [{ provider: name, model: 'm' }] });
+    for (const provider of names) telemetry.metrics.finished(measure({ target: { provider, model: 'm' } }));
+    const samples = await scrape(telemetry);
+    const active = [...samples.keys()].filter((name) => name.startsWith('llm_active_requests'));
+    expect(active).toHaveLength(1_000);
+    expect(samples.get('llm_requests_total{provider="other",model="other",status="OK"}')).toBe(10);
+  });
+
   it('each series is there once, whatever happens', async () => {
     const telemetry = await start();
     for (let round = 0; round < 2; round++) {

@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../../core/clock.ts';
-import { GatewayError } from '../../core/errors.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 import type { Connections, ReuseAware } from './connections.ts';
 import { isReset, transportError } from './transport-error.ts';
 
@@ -60,12 +59,15 @@ export async function exchange(
 
 class Exchange implements ReuseAware {
   reusedConnection = false;
+  abandon?: () => void;
   lostIdleConnection = false;
   readonly #receiver: Receiver;
   readonly #signal: AbortSignal;
   readonly #clock: Pick<Clock, 'after'>;
   #controller: Dispatcher.DispatchController | undefined;
   #answered = false;
+  /** Set when the answer is over, and the provider has not closed it. */
+  #lingering: Timer | undefined;
   #settled = false;
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -112,10 +114,12 @@ class Exchange implements ReuseAware {
   }
 
   onResponseEnd(): void {
+    this.#lingering?.cancel();
     this.#succeed();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    this.#lingering?.cancel();
     if (this.#settled) return;
     this.lostIdleConnection = this.reusedConnection && !this.#answered && isReset(error);
     this.#fail(transportError(error));
@@ -123,9 +127,9 @@ class Exchange implements ReuseAware {
 
   #take(bytes: Uint8Array): void {
     if (!this.#receiver.data(bytes)) this.#pause();
-    if (!this.#receiver.done) return;
+    if (!this.#receiver.done || this.#lingering) return;
     this.#succeed();
-    this.#clock.after(LINGER_MS, () => this.#controller?.abort(new Error('answer was over')));
+    this.#lingering = this.#clock.after(LINGER_MS, () => this.#controller?.abort(new Error('answer was over')));
   }
 
   #pause(): void {
@@ -157,7 +161,8 @@ class Exchange implements ReuseAware {
     if (this.#settled) return;
     this.#settle();
     this.#reject(error);
-    this.#controller?.abort(error instanceof Error ? error : new GatewayError('internal', 'aborted'));
+    if (this.#controller) this.#controller.abort(error instanceof Error ? error : new Error('abandoned'));
+    else this.abandon?.();
   }
 
   #settle(): void {

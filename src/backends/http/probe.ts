@@ -14,6 +14,8 @@ export interface ProbeSource {
   readonly ask: (signal: AbortSignal) => Promise<unknown>;
   /** Is told what came of it. Undefined: it went well. */
   readonly ended: (error: ErrorKind | undefined, durationMs: number) => void;
+  /** How long ago that was last, in milliseconds. Default: 0. */
+  readonly idleMs?: number;
 }
 
 export interface ProbeOptions {
@@ -29,13 +31,14 @@ export interface ProbeOptions {
 
 /**
  * Asks each provider again and again whether it works, each at times of its own, so that none waits for another. The
- * first question comes after one interval.
+ * first question comes after one interval, or what is left of it.
  */
 export function startProbes({ sources, settings: { everyMs, timeoutMs }, clock }: ProbeOptions): Rounds {
   if (everyMs === undefined) return { close: () => Promise.resolve() };
-  const all = sources.map((source) =>
-    startRounds({ firstMs: everyMs, everyMs, clock, round: (signal) => probe(source, timeoutMs, clock, signal) }),
-  );
+  const all = sources.map((source) => {
+    const firstMs = Math.max(everyMs - (source.idleMs ?? 0), 0);
+    return startRounds({ firstMs, everyMs, clock, round: (signal) => probe(source, timeoutMs, clock, signal) });
+  });
   return {
     async close() {
       await Promise.all(all.map((rounds) => rounds.close()));

@@ -8,6 +8,9 @@ import { coolingMs, isFailureThere, judge } from './judgement.ts';
 /** How a try ends whose answer nobody waits for any more. */
 const GIVEN_UP: readonly ErrorKind[] = ['cancelled', 'deadline_exceeded', 'upstream_timeout'];
 
+/** No answer is expected sooner where nothing is known of a target, in milliseconds. */
+const SOONEST_MS = 1_000;
+
 /** One try at a target, and what it says of the target. */
 export class JudgedTry {
   readonly #call: Call;
@@ -68,7 +71,13 @@ export class JudgedTry {
   #hadTooLittleTime({ kind }: GatewayError): boolean {
     const { answerByMs } = this.#call;
     if (kind !== 'upstream_timeout' || this.#isAnswered || answerByMs === undefined) return false;
-    return this.#clock.now() >= answerByMs && this.#takenMs < (this.#state.latency.ewmaMs ?? 0);
+    return this.#clock.now() >= answerByMs && this.#takenMs < this.#usualMs;
+  }
+
+  /** When answers here usually begin. As long as there was none, the average is only that of how long others waited. */
+  get #usualMs(): number {
+    const { ewmaMs = 0, fastestMs } = this.#state.latency;
+    return Math.max(ewmaMs, fastestMs ?? SOONEST_MS);
   }
 
   #end(): void {

@@ -55,10 +55,14 @@ export class SecondAnswer {
     const isBound = anew?.committed === true && !mayBeginAnew(request);
     if (failed && (isBound || signal.aborted)) throw this.#lost(second);
     const isGood = !failed && worthlessness(second, request) <= worthlessness(response, request);
-    if (!failed && (isBound || isGood)) return this.#stronger(second);
+    if (!failed && (isBound || isGood)) {
+      // What the caller has of the first answer is void, even if nothing takes its place.
+      if (sink?.committed && !anew?.committed) this.#begin(sink);
+      return this.#stronger(second);
+    }
     if (!failed) this.#leave(second);
-    if (left) left.leftBecause = '';
     if (anew?.committed) await this.#giveAgain(anew, failed ? second.rule.reason : ErrorReason.UNSPECIFIED);
+    if (left) left.leftBecause = '';
     return this.#restored();
   }
 

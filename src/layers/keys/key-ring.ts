@@ -70,8 +70,13 @@ export class KeyRing {
    * refuses for another reason than the key must not be lost for good. Undefined: there is no key.
    */
   first(): ApiKey | undefined {
-    const waits = (key: ApiKey) => this.#aside.get(key)?.untilMs ?? 0;
-    return this.another(new Set()) ?? this.#keys.toSorted((a, b) => waits(a) - waits(b))[0];
+    return this.another(new Set()) ?? this.#keys.toSorted((a, b) => this.#restMs(a) - this.#restMs(b))[0];
+  }
+
+  /** In how long another key can be used, in milliseconds, if that is sooner than this one can. Undefined: it is not. */
+  soonerThan(key: ApiKey): number | undefined {
+    const waitMs = Math.min(...this.#keys.map((each) => this.#restMs(each)));
+    return waitMs < this.#restMs(key) ? waitMs : undefined;
   }
 
   /** One that is neither left alone nor among those tried, by chance and weight; undefined: there is none. */
@@ -110,5 +115,10 @@ export class KeyRing {
   #restOf(key: ApiKey): Refused | undefined {
     const aside = this.#aside.get(key);
     return aside && aside.untilMs > this.#clock.now() ? aside : undefined;
+  }
+
+  /** For how long it is still left alone. */
+  #restMs(key: ApiKey): number {
+    return Math.max((this.#aside.get(key)?.untilMs ?? 0) - this.#clock.now(), 0);
   }
 }

@@ -14,84 +14,112 @@ const SHARE_BEFORE_INSTANT = 0.95;
 
 type Knowledge = Pick<RouteParts, 'availability' | 'fastestMs' | 'isInstant' | 'clock'>;
 
-/** The targets of a call that were not tried yet, best first. */
+/** Why a target is passed over. */
+type Hindrance = Exclude<Availability, 'ready'> | 'too slow';
+
+/** The targets of a call that are left to be tried, best first. */
 export class Candidates {
   readonly #parts: Knowledge;
   readonly #call: Call;
   readonly #passedOver = new Set<Target>();
-  #left: readonly Target[];
+  /** Those before what answers in any case. */
+  #models: readonly Target[];
+  /** What needs no model. */
+  #instant: Target | undefined;
 
   constructor(parts: Knowledge, call: Call) {
+    const end = call.targets.findIndex(parts.isInstant);
     this.#parts = parts;
     this.#call = call;
-    this.#left = call.targets;
+    this.#models = end < 0 ? call.targets : call.targets.slice(0, end);
+    this.#instant = call.targets[end];
   }
 
-  /** Whether none is left, but for what answers at once. */
+  /** Whether no model is left that can answer before the deadline. */
   get areOver(): boolean {
-    return this.#left.every(this.#parts.isInstant);
+    return !this.#canModelAnswerFrom(this.#parts.clock.now());
   }
 
-  /** The first that is ready. Undefined: none is. */
-  firstReady(): Target | undefined {
-    return this.#readyOf(this.#left);
+  /**
+   * The first model that is ready and can answer before the deadline; or else that is ready, since what was fast enough
+   * lately is only a guess at this call; or else any. What needs no model comes after all models before it, whatever is
+   * wrong with them. Undefined: there is no target.
+   */
+  first(): Target | undefined {
+    const ready = this.nextReady() ?? this.#models.find((target) => this.#parts.availability(target) === 'ready');
+    return this.#chosen(ready) ?? this.#models[0] ?? this.#instant;
   }
 
-  /** The same of those that can answer before the deadline, and that there is reason to ask while another is asked. */
+  /** The first model that is ready and can answer before the deadline. Undefined: none. */
   nextReady(): Target | undefined {
-    return this.#readyOf(this.#inTime.filter((target) => !this.#parts.isInstant(target)));
+    return this.#chosen(this.#models.find((target) => this.isUsable(target)));
   }
 
-  /** The first that is ready and can answer before the deadline, or if none is, the first that can. Undefined: none. */
+  /** The same, or if none is ready, the first that can answer in time; then what needs no model. Undefined: none. */
   next(): Target | undefined {
-    const inTime = this.#inTime;
-    return this.#readyOf(inTime) ?? inTime[0];
+    return this.nextReady() ?? this.#models.find((target) => this.#hasTime(target)) ?? this.#instant;
   }
 
   /** It is tried now. */
   take(target: Target): void {
-    this.#left = this.#left.filter((other) => other !== target);
+    if (target === this.#instant) this.#instant = undefined;
+    else this.#models = this.#models.filter((other) => other !== target);
+  }
+
+  /** It was slow, and did not fail: if the call has to go on, it may be tried again, after all that were not tried. */
+  restore(target: Target): void {
+    this.#models = [...this.#models, target];
   }
 
   /** Whether it is worth sending something there now, be it for the second time. */
   isUsable(target: Target): boolean {
-    return this.#parts.availability(target) === 'ready' && this.#hasTime(target);
+    return this.#hindrance(target) === undefined;
   }
 
-  /** When a try that begins now must have answered, by the clock. Undefined: it may take all the time there is. */
+  /**
+   * When a try that begins now must have answered, by the clock, so that another can after it. Undefined: it may take all
+   * the time there is.
+   */
   get answerByMs(): number | undefined {
     const { deadlineMs } = this.#call;
-    if (deadlineMs === undefined || this.#left.length === 0) return undefined;
+    if (deadlineMs === undefined) return undefined;
     const nowMs = this.#parts.clock.now();
-    return nowMs + (deadlineMs - nowMs) * (this.areOver ? SHARE_BEFORE_INSTANT : SHARE_OF_TIME);
+    const afterMs = (share: number) => nowMs + (deadlineMs - nowMs) * share;
+    if (this.#canModelAnswerFrom(afterMs(SHARE_OF_TIME))) return afterMs(SHARE_OF_TIME);
+    return this.#instant ? afterMs(SHARE_BEFORE_INSTANT) : undefined;
   }
 
-  get #inTime(): readonly Target[] {
-    return this.#left.filter((target) => this.#hasTime(target));
+  #canModelAnswerFrom(thenMs: number): boolean {
+    return this.#models.some((target) => this.#hasTime(target, thenMs));
   }
 
-  #hasTime(target: Target): boolean {
+  /** Whether it can answer before the deadline if it is asked then. */
+  #hasTime(target: Target, thenMs = this.#parts.clock.now()): boolean {
     const { deadlineMs } = this.#call;
     if (deadlineMs === undefined) return true;
-    return deadlineMs - this.#parts.clock.now() >= (this.#parts.fastestMs(target) ?? 0);
+    return deadlineMs - thenMs >= (this.#parts.fastestMs(target) ?? 0);
   }
 
-  #readyOf(targets: readonly Target[]): Target | undefined {
-    const others: [Target, Availability][] = [];
-    for (const target of targets) {
-      const state = this.#parts.availability(target);
-      if (state !== 'ready') {
-        others.push([target, state]);
-        continue;
-      }
-      for (const [other, why] of others) this.#note(other, why);
-      return target;
+  /** Undefined: it can be asked now. */
+  #hindrance(target: Target): Hindrance | undefined {
+    const availability = this.#parts.availability(target);
+    if (availability !== 'ready') return availability;
+    return this.#hasTime(target) ? undefined : 'too slow';
+  }
+
+  /** Says why those before it were passed over. */
+  #chosen(chosen: Target | undefined): Target | undefined {
+    if (!chosen) return undefined;
+    for (const target of this.#models) {
+      if (target === chosen) break;
+      const why = this.#hindrance(target);
+      if (why) this.#note(target, why);
     }
-    return undefined;
+    return chosen;
   }
 
   /** Once for each target, so that the reason stays short. */
-  #note(target: Target, why: Availability): void {
+  #note(target: Target, why: Hindrance): void {
     if (this.#passedOver.has(target)) return;
     this.#passedOver.add(target);
     const { trail } = this.#call;

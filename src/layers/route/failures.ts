@@ -2,7 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { type Attempt, AttemptSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { Trail } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
-import { GatewayError } from '../../core/errors.ts';
+import { duration } from '../../core/duration.ts';
+import type { GatewayError } from '../../core/errors.ts';
 import type { Target } from '../../core/target.ts';
 
 /** A target that did not give the answer, and the record of its last try. */
@@ -15,15 +16,21 @@ export interface Failure {
 }
 
 /** A target that was refused without being asked gets a record of that. `attemptsBefore`: those of other targets. */
-export function failureAt(target: Target, error: GatewayError, { attempts }: Trail, attemptsBefore = 0): Failure {
+export function failureAt(target: Target, error: GatewayError, trail: Trail, attemptsBefore = 0): Failure {
+  const { attempts } = trail;
   const wasAsked = attempts.length > attemptsBefore;
-  if (!wasAsked && error.rule.next) attempts.push(refusal(target, error));
+  noteRefusal(target, error, trail, attemptsBefore);
   const record = attempts.length > attemptsBefore ? attempts.at(-1) : undefined;
   return { target, error, record, wasAsked };
 }
 
-const refusal = ({ provider, model }: Target, { rule }: GatewayError): Attempt =>
-  create(AttemptSchema, { provider, model, status: rule.code, errorReason: rule.reason });
+/** Adds the record of a target that was refused without being asked, if it was. */
+export function noteRefusal(target: Target, { rule }: GatewayError, { attempts }: Trail, attemptsBefore = 0): void {
+  if (attempts.length > attemptsBefore || !rule.next) return;
+  const { provider, model } = target;
+  const record = { provider, model, status: rule.code, errorReason: rule.reason, duration: duration(0) };
+  attempts.push(create(AttemptSchema, record));
+}
 
 /** Says in its record why the gateway did not stay: the kind of the error, and what came of it. */
 export function leave({ record, error }: Failure, whatCame: string): void {
@@ -62,8 +69,8 @@ export class Failures {
     if (!this.#told) return undefined;
     const { error, target } = this.#told;
     const waitMs = this.#readyAtMs - this.#clock.now();
-    if (!error.rule.next || waitMs === Number.POSITIVE_INFINITY) return error.with({ target });
-    return new GatewayError(error.kind, error.message, { target, ...error.facts, retryAfterMs: Math.max(waitMs, 0) });
+    const told = error.with({ target });
+    return error.rule.next && waitMs < Number.POSITIVE_INFINITY ? told.withWait(Math.max(waitMs, 0)) : told;
   }
 
   /** The target that `told` is about. */

@@ -113,10 +113,14 @@ export class Race {
     if (this.#isDecided) return this.#winner === racer;
     this.#winner = racer;
     this.#decide();
-    const { trail } = this.#track.call;
-    trail.target = racer.target;
-    addWarnings(trail, racer.trail.warnings);
-    for (const other of this.#racers) if (other !== racer) other.lost();
+    const { call, candidates } = this.#track;
+    call.trail.target = racer.target;
+    addWarnings(call.trail, racer.trail.warnings);
+    for (const other of this.#racers) {
+      if (other === racer || !other.isRunning) continue;
+      other.lost();
+      if (other.target !== racer.target) candidates.restore(other.target);
+    }
     return true;
   }
 

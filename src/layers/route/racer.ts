@@ -43,9 +43,8 @@ export class Racer {
     this.#giveBack?.();
   }
 
-  /** Another one was faster. If it runs, it ends at once. */
+  /** Another one was faster, so that it ends at once. It must be running. */
   lost(): void {
-    if (!this.#isRunning) return;
     const last = this.trail.attempts.at(-1);
     this.#hasLost = true;
     this.#cutOff = last?.duration === undefined ? last : undefined;

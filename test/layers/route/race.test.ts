@@ -100,6 +100,16 @@ describe('a try that takes long', () => {
     expect(scene.news).toEqual(Array(2).fill({ type: 'budget_spent', provider: 'b' }));
   });
 
+  it.each(['a', 'b'])('is not disturbed by a defect of %s', async (defective) => {
+    const defect = () => {
+      throw new TypeError('x is not a function');
+    };
+    const scene = sceneOf({ 'a/1': slow, 'b/1': slow }, (stack, provider) => (provider === defective ? defect : stack));
+    const { response, error } = await run(scene, { to: ['a/1', 'b/1'] });
+    if (defective === 'b') expect(response?.providerModel).toBe('a/1');
+    else expect(error?.kind).toBe('internal');
+  });
+
   it('tells those that overtake it which of them is the last', async () => {
     const scene = sceneOf({ 'a/1': slow, 'b/1': slow, 'c/1': slow });
     await run(scene, { to: ['a/1', 'b/1', 'c/1'], deadlineMs: 2_000 });
@@ -110,6 +120,32 @@ describe('a try that takes long', () => {
 
 describe('a stream', () => {
   const to = ['a/1', 'b/1'];
+
+  it('that breaks off begins anew at one that it had overtaken, after those that were not tried', async () => {
+    const broken = { deltas: [textDelta('a')], end: 'upstream_reset' } as const;
+    const scene = sceneOf({ 'a/1': slow, 'b/1': broken, 'c/1': { deltas: [], end: 'upstream_error' } });
+    const sink = listSink();
+    const request = { ...helloRequest(), onBrokenStream: BrokenStreamPolicy.RESTART };
+    const ran = await run(scene, { to: ['a/1', 'b/1', 'c/1'], sink, request, hedging: { afterMs: 10, max: 1 } });
+    expect(ran.response?.providerModel).toBe('a/1');
+    expect(scene.names()).toEqual(['a/1', 'b/1', 'c/1', 'a/1']);
+    expect(left(ran)).toEqual([
+      `a/1 ${lost}`,
+      'b/1 14 upstream reset: went on to c/1',
+      'c/1 14 upstream error: went on to a/1',
+      'a/1 0',
+    ]);
+    expect(sink.deltas.map((delta) => delta.case)).toEqual(['textDelta', 'restart', 'textDelta']);
+  });
+
+  it('that breaks off does not begin anew where it broke off', async () => {
+    const broken = { afterMs: 15, deltas: [textDelta('a')], end: 'upstream_reset' } as const;
+    const scene = sceneOf({ 'a/1': [broken, slow] });
+    const request = { ...helloRequest(), onBrokenStream: BrokenStreamPolicy.RESTART };
+    const ran = await run(scene, { to: ['a/1'], sink: listSink(), request });
+    expect(ran.error?.kind).toBe('upstream_reset');
+    expect(scene.names()).toEqual(['a/1', 'a/1']);
+  });
 
   it('is won by the first piece, and goes on for as long as it likes', async () => {
     const long = { deltas: Array.from('abc', (text) => textDelta(text)), paceMs: 500 };
