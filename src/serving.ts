@@ -3,6 +3,7 @@ import type { ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import type { Model } from '#gen/antiphon/v1/model_pb.js';
 import type { Catalogue } from './catalogue/catalogue.ts';
 import { dayOf } from './catalogue/day.ts';
+import { MAX_LISTED } from './catalogue/listed.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Complete } from './core/complete.ts';
@@ -113,7 +114,7 @@ function listingNews({ providers }: Config, known: Catalogue, lasting: Lasting):
     learn(provider, models) {
       const day = dayOf(clock.wallMs());
       known.learn(provider, models, day);
-      listings.set(provider, { place: places.get(provider) ?? '', models, day });
+      listings.set(provider, { place: places.get(provider) ?? '', models: models.slice(0, MAX_LISTED), day });
     },
     failed: (provider, { kind }) =>
       log.warn({ provider, error_reason: kind.toUpperCase() }, 'the list of models could not be read'),

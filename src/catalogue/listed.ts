@@ -11,7 +11,8 @@ export interface ListingSource {
   readonly asOf: string;
 }
 
-const MAX_LISTED = 10_000;
+/** So many models of a listing are looked at. */
+export const MAX_LISTED = 10_000;
 
 /** What a caller can name, and a terminal can show. */
 const ID = /^[^\p{C}\p{Z}]{1,256}$/u;

@@ -1,6 +1,6 @@
 import type { ModelMatcher } from '../core/patterns.ts';
 import { ambiguousIds } from '../routing/ambiguity.ts';
-import { type Lookup, type Place, splitName } from './models.ts';
+import { havingId, type Lookup, type Place, splitName } from './models.ts';
 import type { Problem } from './problem.ts';
 
 export interface AmbiguityInput {
@@ -23,9 +23,13 @@ const inWords = new Intl.ListFormat('en-GB');
 export function ambiguities({ lookup, allowed, names, routeNames }: AmbiguityInput): readonly Problem[] {
   const { places, providerOrder } = lookup;
   const isQualified = (id: string) => places.some(({ name }) => name === splitName(id).provider);
-  const listed = places.map((place) => ({
+  const own = places.map((place) => new Set(idsAt(place, names, lookup)));
+  const ids = [...new Set(own.flatMap((each) => [...each]))].filter((id) => !isQualified(id));
+  // A provider also has the versions of its models, which may be listed at another one only.
+  const having = new Map(ids.map((id) => [id, havingId(id, lookup)]));
+  const listed = places.map((place, i) => ({
     name: place.name,
-    ids: idsAt(place, names, lookup).filter((id) => !isQualified(id)),
+    ids: ids.filter((id) => own[i]?.has(id) || having.get(id)?.includes(place)),
   }));
   const found = ambiguousIds(listed, allowed, providerOrder, routeNames).map(({ id, providers }) => ({
     id,

@@ -45,7 +45,9 @@ export function standIn(allowed: readonly string[], lookup: Lookup, isProviderCh
 const isRouted = (rules: readonly Rule[]): boolean =>
   rules.some(
     ({ match: { labels, ...lists }, policy }) =>
-      policy.route && Object.keys(labels).length === 0 && Object.values(lists).every((list) => list === undefined),
+      (policy.route ?? policy.tier) &&
+      Object.keys(labels).length === 0 &&
+      Object.values(lists).every((list) => list === undefined),
   );
 
 /** What a start says of the default model. */

@@ -1,3 +1,4 @@
+import type { ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import type { Escalation, Policy, Route } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
 import type { Rule, RuleMatch } from '../routing/settings.ts';
@@ -7,11 +8,19 @@ import { type MatchEntry, type RuleEntry, type TierName, tierNames } from './sch
 import { ownLimits, uselessLimits } from './timeouts.ts';
 import type { Path } from './tree.ts';
 
+/** Where a rule, or what it escalates to, leads. */
+export interface Destination {
+  /** Undefined: nowhere, and that was reported. */
+  readonly route?: Route | undefined;
+  /** Set: to the models that the catalogue has in this tier when a call comes; `route` has those of today. */
+  readonly tier?: ModelTier | undefined;
+}
+
 /** What is needed to make rules of what is written. */
 export interface RuleParts extends RouteParts {
   readonly routes: ReadonlyMap<string, Route>;
-  /** Where a tier goes. Undefined: nowhere, and that is reported at the path. */
-  readonly tierAt: (tier: TierName, path: Path) => Route | undefined;
+  /** Undefined: the tier leads nowhere, and that is reported at the path. */
+  readonly tierAt: (tier: TierName, path: Path) => Destination | undefined;
   /** What counts for all calls. */
   readonly timeouts: TimeoutConfig;
 }
@@ -21,9 +30,9 @@ export function ruleOf(entry: RuleEntry, path: Path, parts: RuleParts): Rule {
   const { name, match, ...said } = entry;
   if (Object.values(said).every((value) => value === undefined))
     parts.report(path, 'says nothing', 'Give it a route, a priority or another setting, or remove it.');
-  const route = destinationOf(entry, path, parts);
+  const goal = destinationOf(entry, path, parts);
   checkTimes(entry, path, parts);
-  return { match: matchOf(match), policy: policyOf(entry, route, path, parts) };
+  return { match: matchOf(match), policy: policyOf(entry, goal, path, parts) };
 }
 
 const matchOf = ({ request_types, source_agents, teams, labels, models }: MatchEntry): RuleMatch => ({
@@ -34,7 +43,7 @@ const matchOf = ({ request_types, source_agents, teams, labels, models }: MatchE
   models,
 });
 
-function policyOf(entry: RuleEntry, route: Route | undefined, path: Path, parts: RuleParts): Policy {
+function policyOf(entry: RuleEntry, { route, tier }: Destination, path: Path, parts: RuleParts): Policy {
   const { canary, hedge, shadow } = entry;
   const other = (part: string, to: string | undefined) => otherTarget(to, route, [...path, part, 'to'], parts);
   const canaryTo = other('canary', canary?.to);
@@ -43,7 +52,8 @@ function policyOf(entry: RuleEntry, route: Route | undefined, path: Path, parts:
     rule: entry.name,
     priority: entry.priority,
     limits: ownLimits(entry.timeouts ?? {}),
-    route,
+    route: tier ? undefined : route,
+    tier,
     fallbacks: targetsOf(entry.fallbacks ?? [], parts),
     canary: canary && canaryTo && { to: canaryTo, share: canary.percent / 100 },
     hedging: hedge && { afterMs: hedge.after_ms, max: hedge.max },
@@ -53,18 +63,19 @@ function policyOf(entry: RuleEntry, route: Route | undefined, path: Path, parts:
   };
 }
 
-/** Where the calls go. Undefined: as without the rule. */
-function destinationOf(entry: RuleEntry, path: Path, parts: RuleParts): Route | undefined {
+/** Where the calls go. Empty: as without the rule. */
+function destinationOf(entry: RuleEntry, path: Path, parts: RuleParts): Destination {
   const { name, route, tier, targets, strategy, sticky } = entry;
   const [first, ...others] = (['route', 'tier', 'targets'] as const).filter((key) => entry[key] !== undefined);
   for (const key of others)
     parts.report([...path, key], `stands beside ${first}`, 'Keep one of route, tier and targets.');
-  if (targets) return routeOf({ name, path, listPath: [...path, 'targets'], strategy, sticky, targets }, parts);
+  if (targets)
+    return { route: routeOf({ name, path, listPath: [...path, 'targets'], strategy, sticky, targets }, parts) };
   for (const key of ['strategy', 'sticky'] as const)
     if (entry[key] !== undefined)
       parts.report([...path, key], 'has no effect without targets', 'Set it where the models are listed.');
-  if (route !== undefined) return routeNamed(route, parts.routes, [...path, 'route'], parts);
-  return tier && parts.tierAt(tier, [...path, 'tier']);
+  if (route !== undefined) return { route: routeNamed(route, parts.routes, [...path, 'route'], parts) };
+  return (tier && parts.tierAt(tier, [...path, 'tier'])) ?? {};
 }
 
 const targetsOf = (names: readonly string[], { targetOf }: RuleParts): readonly Target[] =>
@@ -85,17 +96,23 @@ function otherTarget(
 function escalationOf({ escalate }: RuleEntry, route: Route | undefined, path: Path, parts: RuleParts) {
   if (!escalate) return undefined;
   const place = [...path, 'escalate', 'to'];
-  const to = typeof escalate.to === 'string' ? targetsAt(escalate.to, place, parts) : targetsOf(escalate.to, parts);
+  const goal = typeof escalate.to === 'string' ? goalNamed(escalate.to, place, parts) : undefined;
+  const to = typeof escalate.to === 'string' ? (goal?.route?.targets ?? []) : targetsOf(escalate.to, parts);
   checkOther(to, route, place, parts);
-  const escalation: Escalation = { on: [...new Set(escalate.on)], to };
+  const escalation: Escalation = {
+    on: [...new Set(escalate.on)],
+    to: goal?.tier ? [] : to.map(plain),
+    tier: goal?.tier,
+  };
   return escalation;
 }
 
-/** The models of a route or a tier. A route goes before a tier of the same name. */
-function targetsAt(name: string, path: Path, parts: RuleParts): readonly Target[] {
+const plain = ({ provider, model }: Target): Target => ({ provider, model });
+
+/** The route or the tier of a name. A route goes before a tier of the same name. */
+function goalNamed(name: string, path: Path, parts: RuleParts): Destination | undefined {
   const tier = parts.routes.has(name) ? undefined : tierNames.find((each) => each === name);
-  const route = tier ? parts.tierAt(tier, path) : routeNamed(name, parts.routes, path, parts);
-  return (route?.targets ?? []).map(({ provider, model }) => ({ provider, model }));
+  return tier ? parts.tierAt(tier, path) : { route: routeNamed(name, parts.routes, path, parts) };
 }
 
 /** To do it with the models that the rule's route has anyway would change nothing. */

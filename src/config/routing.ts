@@ -7,7 +7,7 @@ import type { RoutingSettings } from '../routing/settings.ts';
 import { havingId, inOrder } from './models.ts';
 import type { Problem } from './problem.ts';
 import { type RouteParts, routeNamed, routeOf } from './routes.ts';
-import { ruleOf } from './routing-rules.ts';
+import { type Destination, ruleOf } from './routing-rules.ts';
 import { findTarget, type NamedTarget, namedTargets, type TargetLookup } from './routing-targets.ts';
 import type { FileConfig } from './schema.ts';
 import { type ComplexityName, complexityNames, type TierEntry, type TierName, tierNames } from './schema-routing.ts';
@@ -69,7 +69,12 @@ export function routingOf(input: RoutingInput): Routed {
   const routes = routesOf(input, parts);
   const ofTiers = tiersOf(routing.tiers, routes, parts);
   const timeouts = timeoutsOf(config.timeouts);
-  const tierAt = (tier: TierName, path: Path) => ofTiers.get(tier) ?? ofCatalogue(tier, path, input, parts);
+  const tierAt = (tier: TierName, path: Path): Destination | undefined => {
+    const route = ofTiers.get(tier);
+    if (route) return { route };
+    const today = ofCatalogue(tier, path, input, parts);
+    return today && { route: today, tier: tiers[tier] };
+  };
   const rules = routing.rules.map((rule, i) =>
     ruleOf(rule, ['routing', 'rules', i], { ...parts, routes, tierAt, timeouts }),
   );

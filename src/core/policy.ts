@@ -1,3 +1,4 @@
+import type { ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import type { Target } from './target.ts';
 
 /** What goes first where there is too little room, and what is refused first. */
@@ -49,6 +50,8 @@ export type EscalationCause = 'truncated' | 'refused' | 'empty' | 'schema';
 export interface Escalation {
   readonly on: readonly EscalationCause[];
   readonly to: readonly Target[];
+  /** In the place of `to`: whatever models are in a tier of the catalogue when a call comes. */
+  readonly tier?: ModelTier | undefined;
 }
 
 /** Sends a copy of some calls to another target, whose answers nobody gets. */
@@ -76,6 +79,8 @@ export interface Policy {
   readonly limits: Partial<TryLimits>;
   /** Where calls go that name no model, or a model that the rule is about. */
   readonly route: Route | undefined;
+  /** In the place of a route: as if the request had asked for a tier. */
+  readonly tier: ModelTier | undefined;
   /** Tried after all that was chosen. */
   readonly fallbacks: readonly Target[];
   readonly canary: Canary | undefined;
@@ -90,6 +95,7 @@ export const noPolicy: Policy = {
   priority: undefined,
   limits: {},
   route: undefined,
+  tier: undefined,
   fallbacks: [],
   canary: undefined,
   hedging: undefined,

@@ -1,8 +1,9 @@
+import type { ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import type { Retirement } from '../catalogue/retirement.ts';
 import { addWarnings, type Call } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
 import { toGatewayError } from '../core/errors.ts';
-import type { Policy } from '../core/policy.ts';
+import type { Escalation, Policy } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
 import { retirement as retirementWarning } from '../core/warnings.ts';
 import type { Select, Selection } from '../routing/selection.ts';
@@ -11,6 +12,8 @@ export interface Governance {
   /** Where a call may go. Errors: `model_not_found`, `model_not_allowed` and their kin. */
   readonly select: Select;
   allowed(target: Target): boolean;
+  /** The models of a tier that may be called and are still served. */
+  ofTier(tier: ModelTier): readonly Target[];
   /** Undefined: its end is not near, or not known. */
   retirement(target: Target): Retirement | undefined;
 }
@@ -20,7 +23,7 @@ export interface Governance {
  * will be gone. It stands before anything that looks up a key or costs money, so that a refused model touches neither.
  */
 export const govern =
-  ({ select, allowed, retirement }: Governance): Layer =>
+  ({ select, retirement, ...models }: Governance): Layer =>
   (next) =>
   async (call) => {
     const { targets, reason, warnings } = selectionFor(call, select);
@@ -30,7 +33,7 @@ export const govern =
     call.trail.selectionReason = reason;
     addWarnings(call.trail, warnings);
     if (end) addWarnings(call.trail, [retirementWarning(retirementText(first, end))]);
-    return next({ ...call, targets, policy: permittedPolicy(call.policy, allowed) });
+    return next({ ...call, targets, policy: permittedPolicy(call.policy, models) });
   };
 
 /** Of a call that is refused, the record shows the target that it would have gone to. */
@@ -43,17 +46,23 @@ function selectionFor(call: Call, select: Select): Selection {
   }
 }
 
-/** The policy without those targets that calls could be sent to later and that are not allowed. */
-function permittedPolicy(policy: Policy, allowed: (target: Target) => boolean): Policy {
+/** The policy with those targets alone, of all that calls could be sent to later, that are allowed. */
+function permittedPolicy(policy: Policy, models: Pick<Governance, 'allowed' | 'ofTier'>): Policy {
   const { escalation, shadowing } = policy;
-  const to = escalation?.to.filter(allowed) ?? [];
-  const isShadowed = shadowing !== undefined && allowed(shadowing.to);
-  if (to.length === (escalation?.to.length ?? 0) && isShadowed === (shadowing !== undefined)) return policy;
+  if (!escalation && !shadowing) return policy;
   return {
     ...policy,
-    escalation: escalation && to.length > 0 ? { ...escalation, to } : undefined,
-    shadowing: isShadowed ? shadowing : undefined,
+    escalation: escalation && permittedEscalation(escalation, models),
+    shadowing: shadowing && models.allowed(shadowing.to) ? shadowing : undefined,
   };
+}
+
+function permittedEscalation(
+  { on, to, tier }: Escalation,
+  models: Pick<Governance, 'allowed' | 'ofTier'>,
+): Escalation | undefined {
+  const permitted = tier ? models.ofTier(tier) : to.filter((target) => models.allowed(target));
+  return permitted.length > 0 ? { on, to: permitted } : undefined;
 }
 
 function retirementText({ provider, model }: Target, { isOver, date, successor }: Retirement): string {

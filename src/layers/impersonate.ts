@@ -1,16 +1,24 @@
 import type { Layer } from '../core/complete.ts';
 import { noPolicy, type Policy } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
+import { isAnswer } from '../routing/goals.ts';
 
 /**
  * Sends every call to one provider, under the model's own id: how the mock plays all others. So it does with what the
- * policy would send elsewhere later. It stands below governance, so that what is refused is refused all the same.
+ * policy would send elsewhere later. Answers that need no model stay what they are. It stands below governance, so that
+ * what is refused is refused all the same.
  */
 export const impersonate = (provider: string): Layer => {
-  const played = ({ model }: Target): Target => ({ provider, model });
+  const played = (target: Target): Target => (isAnswer(target) ? target : { provider, model: target.model });
   return (next) => (call) =>
-    next({ ...call, targets: call.targets.slice(0, 1).map(played), policy: playedPolicy(call.policy, played) });
+    next({ ...call, targets: playedTargets(call.targets, played), policy: playedPolicy(call.policy, played) });
 };
+
+/** The first of them, and what answers if that fails: the others would be the same provider again. */
+function playedTargets([first, ...others]: readonly Target[], played: (target: Target) => Target): readonly Target[] {
+  if (!first || isAnswer(first)) return first ? [first] : [];
+  return [played(first), ...others.filter(isAnswer)];
+}
 
 function playedPolicy(policy: Policy, played: (target: Target) => Target): Policy {
   const { escalation, shadowing } = policy;

@@ -87,8 +87,13 @@ export function goals({ settings, models, fallbackAnswers }: GoalOptions): Goals
   };
   return {
     named,
-    of({ request: { model, tier, complexity }, policy: { rule, route }, context: { sessionId } }) {
+    of({ request: { model, tier, complexity }, policy, context: { sessionId } }) {
+      const { rule, route } = policy;
       if (route) return { ...toRoute(route, sessionId, `rule ${rule}: `), by: 'rule' };
+      if (policy.tier) {
+        const goal = toTier(policy.tier, sessionId);
+        return { ...goal, reason: `rule ${rule}: ${goal.reason}`, by: 'rule' };
+      }
       if (model !== '') return { ...named(model, sessionId), by: 'model' };
       if (tier !== ModelTier.UNSPECIFIED) return { ...toTier(tier, sessionId), by: 'tier' };
       if (complexity === TaskComplexity.UNSPECIFIED) return { ...models.resolve(''), route: undefined, by: 'default' };

@@ -19,14 +19,14 @@ type Condition = (subject: Subject) => boolean;
  * are. Patterns of models with "/" are held against the request's text, others against the id in it: "openai/*" does not
  * match "gpt-5", wherever that leads.
  *
- * A rule that says nothing of models does not redirect a call that names one: for such a call its policy has neither
- * route nor canary.
+ * A rule that says nothing of models does not redirect a call that names one: for such a call its policy has no
+ * route, tier or canary.
  */
 export function ruleFinder(rules: readonly Rule[]): (call: Call) => Policy | undefined {
   const compiled = rules.map(({ match, policy }) => ({
     conditions: conditionsOf(match),
     policy,
-    ofNamed: match.models ? policy : { ...policy, route: undefined, canary: undefined },
+    ofNamed: match.models ? policy : { ...policy, route: undefined, tier: undefined, canary: undefined },
   }));
   return (call) => {
     const { model } = call.request;

@@ -303,30 +303,21 @@ describe('a rule', () => {
     expect(policyOf('hedge: { after_ms: 5 }').hedging).toEqual({ afterMs: 5, max: 1 });
   });
 
-  it.each<[string, string, Target[]]>([
-    ['targets: [gpt-6.1-sol], strategy: least_cost', 'r', [SOL]],
-    ['tier: fast', 'fast', [LUNA, HAIKU]],
-    ['tier: premium', 'premium', [SOL, OPUS]],
-  ])('sends calls by %s', (fields, name, targets) => {
-    expect(policyOf(fields).route).toMatchObject({ name, targets: even(...targets) });
+  it('sends calls to its own models', () => {
+    const { route, tier } = policyOf('targets: [gpt-6.1-sol], strategy: least_cost');
+    expect(route).toMatchObject({ name: 'r', targets: even(SOL) });
+    expect(tier).toBeUndefined();
   });
 
-  it('sends calls to the models of a tier that may be called, in the order of the providers', () => {
-    const targetsAt = (models: string) =>
-      load(ENV, `models: ${models}\nrouting: ${rule('tier: fast')}`).routing.rules[0]?.policy.route?.targets;
-    expect(targetsAt('{ provider_order: [anthropic] }')).toEqual(even(HAIKU, LUNA));
-    expect(targetsAt('{ default_provider: anthropic }')).toEqual(even(HAIKU, LUNA));
-    expect(targetsAt('{ default_provider: anthropic, provider_order: [openai, anthropic] }')).toEqual(
-      even(LUNA, HAIKU),
-    );
-    expect(targetsAt('{ allowed: ["*haiku*"] }')).toEqual(even(HAIKU));
+  it('sends calls to a tier of the catalogue that has a model which may be called', () => {
+    expect(policyOf('tier: fast')).toMatchObject({ route: undefined, tier: ModelTier.FAST });
+    expect(policyOf('tier: premium')).toMatchObject({ route: undefined, tier: ModelTier.PREMIUM });
     expect(said(ENV, `models: { allowed: [gpt-6.1-sol] }\nrouting: ${rule('tier: fast')}`)).toEqual([
       'routing.rules[0].tier has no model that is known and may be called',
     ]);
     const retired = 'catalogue: { models: { openai/gpt-6-luna: { lifecycle: retired } } }\n';
-    expect(load(ENV, `${retired}routing: ${rule('tier: fast')}`).routing.rules[0]?.policy.route?.targets).toEqual(
-      even(HAIKU),
-    );
+    const none = `${retired}models: { allowed: [gpt-6-luna] }\nrouting: ${rule('tier: fast')}`;
+    expect(said(ENV, none)).toEqual(['routing.rules[0].tier has no model that is known and may be called']);
   });
 
   it('takes a tier as it is configured', () => {
@@ -334,10 +325,15 @@ describe('a rule', () => {
       '{ tiers: { fast: { strategy: least_busy, targets: [gpt-6.1-sol] } }, rules: [{ name: r, tier: fast }] }';
     const { rules, tiers } = routing(text);
     expect(rules[0]?.policy.route).toBe(tiers.get(ModelTier.FAST));
+    expect(rules[0]?.policy.tier).toBeUndefined();
+  });
+
+  it('escalates to a tier of the catalogue', () => {
+    const { escalation } = policyOf('escalate: { on: [empty], to: premium }');
+    expect(escalation).toEqual({ on: ['empty'], to: [], tier: ModelTier.PREMIUM });
   });
 
   it.each<[string, Target[]]>([
-    ['premium', [SOL, OPUS]],
     ['cheap', [LUNA]],
     ['balanced', [SONNET]],
     ['[gpt-6.1-sol, claude-opus-5-5]', [SOL, OPUS]],

@@ -66,7 +66,7 @@ export interface OutageRow {
 }
 
 /** Long enough for a provider in good health, even on a busy machine. */
-const PATIENCE_MS = 250;
+const PATIENCE_MS = 500;
 
 /** For those rows in which a provider keeps one waiting. */
 export const impatient = {

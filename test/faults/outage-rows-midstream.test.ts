@@ -50,7 +50,7 @@ const halfCharacter = (line: Line) => line.chunk(`data: {"choices":[{"index":0,"
 const halfToolCall = (line: Line) =>
   line.event(chatChunk({ tool_calls: [{ index: 0, id: 'call-1', function: { name: 'stay', arguments: '{"at":' } }] }));
 
-const IDLE = { timeouts: { idle_ms: 250 } } as const;
+const IDLE = { timeouts: { idle_ms: 500 } } as const;
 
 const connections: readonly MidstreamRow[] = [
   { row: 2, what: 'a hang', reason: 'UPSTREAM_TIMEOUT', fails: () => undefined, ...IDLE },
@@ -66,7 +66,7 @@ const connections: readonly MidstreamRow[] = [
     what: 'a drip of content',
     reason: 'UPSTREAM_TIMEOUT',
     fails: drip((line) => line.text('~')),
-    timeouts: { total_ms: 400, first_token_ms: 400, idle_ms: 400, stream_total_ms: 400 },
+    timeouts: { total_ms: 800, first_token_ms: 800, idle_ms: 800, stream_total_ms: 800 },
   },
   { row: 4, what: 'RST', reason: 'UPSTREAM_RESET', fails: rst },
   { row: 4, what: 'RST in a tool call', reason: 'UPSTREAM_RESET', fails: after(halfToolCall, rst) },

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { WarningCode } from '#gen/antiphon/v1/completion_pb.js';
+import { ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import type { Retirement } from '../../src/catalogue/retirement.ts';
 import type { Call } from '../../src/core/call.ts';
 import { GatewayError } from '../../src/core/errors.ts';
-import { noPolicy, type Policy } from '../../src/core/policy.ts';
+import { type Escalation, noPolicy, type Policy } from '../../src/core/policy.ts';
 import type { Target } from '../../src/core/target.ts';
 import { dropped } from '../../src/core/warnings.ts';
-import { govern } from '../../src/layers/govern.ts';
+import { type Governance, govern } from '../../src/layers/govern.ts';
 import { selector } from '../../src/routing/selection.ts';
 import { noRouting } from '../../src/routing/settings.ts';
 import { helloRequest, helloResponse, testCall } from '../support/calls.ts';
@@ -33,6 +34,7 @@ function layer(allowedTargets: readonly Target[], retirements: Retirements = new
   return govern({
     select: selector({ settings: noRouting, models, measures, clock: fakeClock() }),
     allowed,
+    ofTier: () => [],
     retirement: (target) => retirements.get(isOneOf(retirements.keys(), target) ?? target),
   });
 }
@@ -48,6 +50,35 @@ async function targetsOf(allowed: readonly Target[], call = testCall(), retireme
   })(call);
   return targets;
 }
+
+const open = { allowed: () => true, ofTier: () => [], retirement: () => undefined };
+
+/** What is left below of an escalation. */
+async function escalationBelow(escalation: Escalation, models: Partial<Governance>) {
+  const select = () => ({ targets: [a], reason: '', warnings: [] });
+  let below: Policy = noPolicy;
+  await govern({ ...open, ...models, select })(async ({ policy }) => {
+    below = policy;
+    return helloResponse();
+  })(testCall({ policy: { ...noPolicy, escalation } }));
+  return below.escalation;
+}
+
+describe('an escalation', () => {
+  const on = ['empty'] as const;
+
+  it('goes to allowed models alone', async () => {
+    const allowed = ({ provider }: Target) => provider === 'b';
+    expect(await escalationBelow({ on, to: [a, b] }, { allowed })).toEqual({ on, to: [b] });
+    expect(await escalationBelow({ on, to: [a] }, { allowed })).toBeUndefined();
+  });
+
+  it('to a tier goes to the models that are in it now', async () => {
+    const ofTier = (tier: ModelTier) => (tier === ModelTier.PREMIUM ? [b] : []);
+    expect(await escalationBelow({ on, to: [a], tier: ModelTier.PREMIUM }, { ofTier })).toEqual({ on, to: [b] });
+    expect(await escalationBelow({ on, to: [a], tier: ModelTier.FAST }, { ofTier })).toBeUndefined();
+  });
+});
 
 describe('govern', () => {
   it('keeps the allowed targets in order', async () => {
@@ -93,7 +124,7 @@ describe('govern', () => {
     const warning = dropped('tier', 'Left out.');
     const select = () => ({ targets: [a], reason: 'by name', warnings: [warning] });
     const call = testCall();
-    await govern({ select, allowed: () => true, retirement: () => undefined })(async () => helloResponse())(call);
+    await govern({ ...open, select })(async () => helloResponse())(call);
     expect(call.trail.warnings).toEqual([warning]);
   });
 
@@ -102,7 +133,7 @@ describe('govern', () => {
       throw new GatewayError('model_not_found', 'No such model.');
     };
     const call = testCall();
-    const refused = govern({ select, allowed: () => true, retirement: () => undefined })(() => expect.fail())(call);
+    const refused = govern({ ...open, select })(() => expect.fail())(call);
     await expect(refused).rejects.toMatchObject({ kind: 'model_not_found' });
     expect(call.trail.target).toBeUndefined();
   });
@@ -128,7 +159,7 @@ describe('the policy below govern', () => {
     ['escalation', { ...noPolicy, escalation }],
     ['both', both],
   ])('is the same where all that it leads to is allowed: %s', async (_, policy) => {
-    expect(await policyBelow([b, c], policy)).toBe(policy);
+    expect(await policyBelow([b, c], policy)).toEqual(policy);
   });
 
   it.each<[readonly Target[], Partial<Policy>]>([

@@ -22,6 +22,13 @@ it('impersonate lets one provider play the first target', async () => {
   expect(targets).toEqual([{ provider: 'mock', model: 'gpt-5' }]);
 });
 
+it('impersonate leaves the answers alone that need no model', async () => {
+  const answer = { provider: 'fallback', model: 'sorry' };
+  const { targets } = await below(impersonate('mock'), { targets: [gpt, claude, answer] });
+  expect(targets).toEqual([{ provider: 'mock', model: 'gpt-5' }, answer]);
+  expect((await below(impersonate('mock'), { targets: [answer, gpt] })).targets).toEqual([answer]);
+});
+
 it('impersonate lets it play what a rule would send elsewhere', async () => {
   const escalation = { on: ['empty'] as const, to: [claude, gpt] };
   const shadowing = { to: claude, share: 0.5 };

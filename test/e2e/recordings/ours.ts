@@ -39,12 +39,13 @@ function fileFor(exchanges: readonly Exchange[], url: string): string {
   const entries = [...providers].map(
     ([name, lines]) => `  ${name}: { ${lines}, base_url: "${url}", api_key: "\${TEST_KEY}"${more[name] ?? ''} }`,
   );
+  const models = `models: { provider_order: [${[...providers.keys()].join(', ')}] }`;
   // Nothing is fetched from elsewhere, whatever a recorded request names.
-  return `media: { fetch: false }\nproviders:\n${entries.join('\n')}\n`;
+  return `${models}\nmedia: { fetch: false }\nproviders:\n${entries.join('\n')}\n`;
 }
 
 export async function startOurs(exchanges: readonly Exchange[], url: string): Promise<OurReader> {
-  const env = { TEST_KEY: 'sk-test-of-the-gateway', ALLOWED_MODELS: '*' };
+  const env = { TEST_KEY: 'sk-test-of-the-gateway', ALLOWED_MODELS: '*', LLM_MAX_RETRIES: '0' };
   const gateway: TestGateway = await startGateway({ env, file: fileFor(exchanges, url) });
   const client: DoorClient = grpcClient(gateway.grpcPort);
   return {

@@ -41,3 +41,11 @@ describe('an id that several providers have', () => {
     expect(stage.asked).toEqual([target]);
   });
 });
+
+it('is found also by the name of a version', async () => {
+  const id = 'gpt-4.1-2025-04-14';
+  const file = { models: { provider_order: [], allowed: ['*'] } };
+  const env = { OPENAI_API_KEY: 'sk-test-key' };
+  const start = setStage({ openai: says('O'), own: says('M') }, { file, env, providers: { own: { models: [id] } } });
+  await expect(start).rejects.toThrow(`openai and own goes first, and each of them has ${id}`);
+});

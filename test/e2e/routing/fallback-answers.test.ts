@@ -151,6 +151,13 @@ describe.each(hows)('the answer of the configuration (%s)', (how) => {
   });
 });
 
+it('is there, too, where the mock plays every model', async () => {
+  const file = { fallback: { answers, always: 'other' }, models: { default: 'a/one' } };
+  const stage = await setStage({ a: says('A') }, { file, env: { USE_MOCK_LLM: 'true' } });
+  expect(said(await stage.ask({ model: 'fallback/other' }))).toBe('Later.');
+  expect(said(await stage.ask({ providerOptions: { mock: { fault: 'upstream_error' } } }))).toBe('Later.');
+});
+
 describe('a stream that has begun', () => {
   const file = { fallback: { answers, always: 'other' } };
 

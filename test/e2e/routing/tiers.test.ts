@@ -38,6 +38,18 @@ describe('tiers of the catalogue', () => {
   });
 });
 
+it('a rule with a tier goes where a request with that tier goes, and not to a model that is gone', async () => {
+  const catalogue = {
+    models: { 'own/old': { tier: 'fast', retirement_date: '2026-01-31' }, 'own/two': { tier: 'fast' } },
+  };
+  const routing = { rules: [{ name: 'quick', match: { request_types: ['quick'] }, tier: 'fast' }] };
+  const stage = await setStage(
+    { own: says('M') },
+    { file: { models: { default: 'own/one' }, catalogue, routing }, providers: { own: providers.own } },
+  );
+  for (const asked of [{ tier: FAST }, { requestType: 'quick' }]) expect(from(await stage.ask(asked))).toBe('own/two');
+});
+
 describe('tiers of the configuration', () => {
   const routing = {
     routes: { cheap: { targets: ['own/three', 'own/one'] } },

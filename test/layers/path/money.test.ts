@@ -16,7 +16,8 @@ import { Fold } from '../../../src/core/fold.ts';
 import type { EscalationCause } from '../../../src/core/policy.ts';
 import { defaultBreaker, defaultConcurrency } from '../../../src/resilience/settings.ts';
 import { settle } from '../../support/calls.ts';
-import { type Ended, nameOf, type Play, Stage, targetOf } from './stage.ts';
+import { nameOf, type Play, targetOf } from './player.ts';
+import { type Ended, Stage } from './stage.ts';
 
 const names = ['a/1', 'a/2', 'b/1', 'c/1'] as const;
 
