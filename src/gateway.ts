@@ -122,7 +122,7 @@ export const targetLayers = (
   // Above the turn and the record of a try, so that each key that was tried has its own.
   { name: 'keys', layer: keys(ring, (aside) => keyAside(name, aside)) },
   // Below whatever may refuse, and above the record: waiting for a turn is no try.
-  { name: 'concurrency', layer: concurrency(turns, clock, tell) },
+  { name: 'concurrency', layer: concurrency(turns, clock, tell, fastestOf(states)) },
   // One record and one span for each time the provider is really asked.
   { name: 'attempt', layer: attempt(clock, metrics) },
   // Innermost, so that no waiting of the gateway's own counts against the provider.

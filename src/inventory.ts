@@ -30,6 +30,7 @@ export function directoryOf(config: Config, clock: Clock = systemClock, known = 
     today: todayBy(clock),
     providers: placesOf(config),
     providerOrder: config.routing.providerOrder,
+    off: config.offProviders,
     defaultModel: config.defaultModel,
     defaultProvider: real ? config.defaultProvider : undefined,
     allowed: modelPatterns(config.allowedModels),

@@ -24,6 +24,8 @@ export interface DirectoryOptions {
   readonly providers: readonly DirectoryProvider[];
   /** Those of them that go before all others, best first. */
   readonly providerOrder?: readonly string[];
+  /** The names of those that are configured and off. */
+  readonly off?: readonly string[];
   /** "provider/id". */
   readonly defaultModel: string | undefined;
   /** The provider that takes ids which none is known to have. */
@@ -113,7 +115,7 @@ function resolveName(
     return { targets: [{ provider, model: model.slice(slash + 1) }], reason: 'named with its provider' };
   const having = options.providers.filter((candidate) => knows(candidate, model, options.catalogue));
   if (having.length > 0) return { targets: having.map(({ name }) => ({ provider: name, model })), reason: 'named' };
-  if (slash > 0 && catalogueProviders().includes(provider)) throw notConfigured(provider);
+  if (slash > 0 && [...catalogueProviders(), ...(options.off ?? [])].includes(provider)) throw notConfigured(provider);
   if (options.defaultProvider === undefined) throw notFound(model);
   return { targets: [{ provider: options.defaultProvider, model }], reason: 'named, at the default provider' };
 }

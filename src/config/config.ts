@@ -113,6 +113,8 @@ export interface Config {
   readonly enabled: boolean;
   readonly server: ServerConfig;
   readonly providers: readonly ProviderConfig[];
+  /** The names of those that are configured and lack something, such as a key. */
+  readonly offProviders: readonly string[];
   /** What an empty `model` means, as "provider/id". Undefined: a model must be named. */
   readonly defaultModel: string | undefined;
   /** The provider that takes ids which nothing else is known to have. */

@@ -1,6 +1,7 @@
 import type { ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import type { Escalation, Policy, Route } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
+import { isAnswer } from '../routing/goals.ts';
 import type { Rule, RuleMatch } from '../routing/settings.ts';
 import type { TimeoutConfig } from './config.ts';
 import { type RouteParts, routeNamed, routeOf, targetName } from './routes.ts';
@@ -48,6 +49,7 @@ function policyOf(entry: RuleEntry, { route, tier }: Destination, path: Path, pa
   const other = (part: string, to: string | undefined) => otherTarget(to, route, [...path, part, 'to'], parts);
   const canaryTo = other('canary', canary?.to);
   const shadowTo = other('shadow', shadow?.to);
+  if (shadowTo) checkModels([shadowTo], [...path, 'shadow', 'to'], parts);
   return {
     rule: entry.name,
     priority: entry.priority,
@@ -89,7 +91,8 @@ function otherTarget(
   parts: RuleParts,
 ): Target | undefined {
   const target = name === undefined ? undefined : parts.targetOf(name);
-  if (target) checkOther([target], route, path, parts);
+  if (!target) return undefined;
+  checkOther([target], route, path, parts);
   return target;
 }
 
@@ -98,6 +101,7 @@ function escalationOf({ escalate }: RuleEntry, route: Route | undefined, path: P
   const place = [...path, 'escalate', 'to'];
   const goal = typeof escalate.to === 'string' ? goalNamed(escalate.to, place, parts) : undefined;
   const to = typeof escalate.to === 'string' ? (goal?.route?.targets ?? []) : targetsOf(escalate.to, parts);
+  checkModels(to, place, parts);
   checkOther(to, route, place, parts);
   const escalation: Escalation = {
     on: [...new Set(escalate.on)],
@@ -113,6 +117,11 @@ const plain = ({ provider, model }: Target): Target => ({ provider, model });
 function goalNamed(name: string, path: Path, parts: RuleParts): Destination | undefined {
   const tier = parts.routes.has(name) ? undefined : tierNames.find((each) => each === name);
   return tier ? parts.tierAt(tier, path) : { route: routeNamed(name, parts.routes, path, parts) };
+}
+
+/** For what only a model can do. */
+function checkModels(to: readonly Target[], path: Path, { report }: RuleParts): void {
+  if (to.some(isAnswer)) report(path, 'leads to an answer that needs no model', 'Name models only.');
 }
 
 /** To do it with the models that the rule's route has anyway would change nothing. */

@@ -26,7 +26,8 @@ type Chosen = Pick<Config, 'defaultModel' | 'allowedModels' | 'routing'>;
 const NOTHING_CHOSEN: Chosen = { defaultModel: undefined, allowedModels: [], routing: noRouting };
 
 /** What is on, and what may be called there. */
-export type Selection = Chosen & Pick<Config, 'providers' | 'defaultProvider' | 'mockEverything' | 'mockStandsIn'>;
+export type Selection = Chosen &
+  Pick<Config, 'providers' | 'offProviders' | 'defaultProvider' | 'mockEverything' | 'mockStandsIn'>;
 
 export interface Selected {
   readonly selection: Selection;
@@ -145,7 +146,8 @@ function choose(input: SelectionInput): Selected {
   const mockEverything = config.mock.use === true;
   const named = mockEverything ? [...on, ...stoodInFor(on)] : on;
   const defaultProvider = chooseProvider(named, input, notes);
-  const selection = { providers: on, defaultProvider, mockEverything, mockStandsIn };
+  const offProviders = providers.off.map(({ name }) => name);
+  const selection = { providers: on, offProviders, defaultProvider, mockEverything, mockStandsIn };
   if (notes.problems.length > 0) return { ...notes, selection: { ...selection, ...NOTHING_CHOSEN } };
 
   const lookup: TargetLookup = {

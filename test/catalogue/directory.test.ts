@@ -17,6 +17,7 @@ const with_ = (defaultModel?: string, defaultProvider?: string) =>
     defaultModel,
     defaultProvider,
     allowed: ({ provider }) => provider !== 'other',
+    off: ['idle'],
   });
 
 describe('resolve', () => {
@@ -45,10 +46,15 @@ describe('resolve', () => {
     expect(with_(undefined, 'vllm').resolve('vendor/unheard-of').targets[0]?.model).toBe('vendor/unheard-of');
   });
 
+  it('gives nothing of a provider that is off to the default provider', () => {
+    expect(() => with_(undefined, 'vllm').resolve('idle/model')).toThrow(/provider "idle" is not/);
+  });
+
   it.each([
     ['unheard-of', 'model_not_found'],
     ['vendor/unheard-of', 'model_not_found'],
     ['mock/echo', 'provider_not_configured'],
+    ['idle/model', 'provider_not_configured'],
     ['', 'invalid_request'],
   ])('refuses %j with %s', (model, kind) => {
     expect(() => with_().resolve(model)).toThrow(expect.objectContaining({ kind }));

@@ -411,6 +411,15 @@ describe('a rule', () => {
     );
   });
 
+  it.each([
+    ['shadow: { to: fallback/sorry, percent: 1 }', 'shadow'],
+    ['escalate: { on: [empty], to: [gpt-6-luna, fallback/sorry] }', 'escalate'],
+  ])('wants a model, and not an answer that needs none: %s', (fields, part) => {
+    expect(said(ENV, `fallback: { answers: { sorry: Sorry. } }\nrouting: ${rule(fields)}`)).toEqual([
+      `${at}.${part}.to leads to an answer that needs no model`,
+    ]);
+  });
+
   it('needs a name that no other has', () => {
     expect(problems('{ rules: [{ priority: low }] }')).toEqual([`${at}.name is missing`]);
     expect(

@@ -228,8 +228,19 @@ describe('time', () => {
     const { response } = await run(scene, { to: ['a/1', 'b/1', 'instant/1'], deadlineMs: 2_000 });
     expect(response).toBeDefined();
     expect(scene.names()).toEqual(['a/1', 'b/1', 'instant/1']);
-    expect(scene.asked.map((one) => one.call.answerByMs)).toEqual([1_600, 1_100 + 900 * 0.95, undefined]);
+    expect(scene.asked.map((one) => one.call.answerByMs)).toEqual([1_600, 2_000 - 100, undefined]);
     expect(scene.asked.map((one) => one.call.isLast)).toEqual([false, true, true]);
+  });
+
+  it.each([
+    [10_000, 9_500],
+    [1_000, 900],
+    [150, 75],
+  ])('of %i ms leaves some for an answer that needs no model', async (leftMs, answerInMs) => {
+    const scene = sceneOf({ 'a/1': { end: 'upstream_error' } });
+    const startMs = scene.clock.now();
+    await run(scene, { to: ['a/1', 'instant/1'], deadlineMs: startMs + leftMs });
+    expect((scene.asked[0]?.call.answerByMs ?? 0) - startMs).toBe(answerInMs);
   });
 
   it('of a try is a share of what is left, and for the last one all of it', async () => {
@@ -263,6 +274,15 @@ describe('time', () => {
     expect(trail.selectionReason).toBe('named; b/1 passed over: too slow');
   });
 
+  it('has made a reason that stays short, however many were passed over', async () => {
+    const scene = sceneOf({});
+    const slowOnes = Array.from({ length: 100 }, (_, i) => `b/${i}`);
+    Object.assign(scene.fastestMs, Object.fromEntries(slowOnes.map((name) => [name, 5_000])));
+    const { trail } = await run(scene, { to: [...slowOnes, 'c/1'], deadlineMs: 2_000 });
+    expect(trail.selectionReason).toMatch(/^named; b\/0 passed over: too slow; .* passed over: too slow$/);
+    expect(trail.selectionReason.length).toBeLessThanOrEqual(1_000);
+  });
+
   it('that is too little is no reason for an answer without a model, until a model was tried', async () => {
     const scene = sceneOf({ 'a/1': { end: 'upstream_error' } });
     Object.assign(scene.fastestMs, { 'a/1': 5_000 });
@@ -280,8 +300,8 @@ describe('time', () => {
     [{ 'b/1': 1_001 }, ['a/1', 'b/1'], undefined, true],
     [{ 'b/1': 401 }, ['a/1', 'b/1'], undefined, false],
     [{ 'b/1': 400 }, ['a/1', 'b/1'], 1_600, false],
-    [{ 'b/1': 1_001 }, ['a/1', 'b/1', 'instant/1'], 1_950, true],
-    [{ 'b/1': 401 }, ['a/1', 'b/1', 'instant/1'], 1_950, false],
+    [{ 'b/1': 1_001 }, ['a/1', 'b/1', 'instant/1'], 1_900, true],
+    [{ 'b/1': 401 }, ['a/1', 'b/1', 'instant/1'], 1_900, false],
     [{ 'b/1': 400 }, ['a/1', 'b/1', 'instant/1'], 1_600, false],
   ])('is kept for a target that can use it: %j of %j', async (fastestMs, to, answerByMs, isLast) => {
     const scene = sceneOf({ 'a/1': {} });

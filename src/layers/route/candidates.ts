@@ -9,8 +9,18 @@ import type { RouteParts } from './parts.ts';
  */
 const SHARE_OF_TIME = 0.6;
 
-/** The same if what is left needs next to no time. */
-const SHARE_BEFORE_INSTANT = 0.95;
+/**
+ * What is kept of the time left for an answer that needs no model: this share, or so many milliseconds if that is more,
+ * though no more than half.
+ */
+const SHARE_OF_INSTANT = 0.05;
+const LEAST_FOR_INSTANT_MS = 100;
+
+const instantMs = (leftMs: number): number =>
+  Math.max(leftMs * SHARE_OF_INSTANT, Math.min(LEAST_FOR_INSTANT_MS, leftMs / 2));
+
+/** In characters: what a span attribute and a line of the log can do with. */
+const LONGEST_REASON = 1_000;
 
 type Knowledge = Pick<RouteParts, 'availability' | 'fastestMs' | 'isInstant' | 'clock'>;
 
@@ -84,9 +94,10 @@ export class Candidates {
     const { deadlineMs } = this.#call;
     if (deadlineMs === undefined) return undefined;
     const nowMs = this.#parts.clock.now();
-    const afterMs = (share: number) => nowMs + (deadlineMs - nowMs) * share;
-    if (this.#canModelAnswerFrom(afterMs(SHARE_OF_TIME))) return afterMs(SHARE_OF_TIME);
-    return this.#instant ? afterMs(SHARE_BEFORE_INSTANT) : undefined;
+    const leftMs = deadlineMs - nowMs;
+    const shareMs = nowMs + leftMs * SHARE_OF_TIME;
+    if (this.#canModelAnswerFrom(shareMs)) return shareMs;
+    return this.#instant ? deadlineMs - instantMs(leftMs) : undefined;
   }
 
   #canModelAnswerFrom(thenMs: number): boolean {
@@ -118,12 +129,13 @@ export class Candidates {
     return chosen;
   }
 
-  /** Once for each target, so that the reason stays short. */
+  /** Once for each target, as long as there is room. */
   #note(target: Target, why: Hindrance): void {
     if (this.#passedOver.has(target)) return;
     this.#passedOver.add(target);
     const { trail } = this.#call;
     const note = `${target.provider}/${target.model} passed over: ${why}`;
-    trail.selectionReason = trail.selectionReason === '' ? note : `${trail.selectionReason}; ${note}`;
+    const reason = trail.selectionReason === '' ? note : `${trail.selectionReason}; ${note}`;
+    if (reason.length <= LONGEST_REASON) trail.selectionReason = reason;
   }
 }
