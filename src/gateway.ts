@@ -68,6 +68,8 @@ export interface Gateway {
   keysAside(provider: string): readonly KeyAside[];
   /** How many that are, of each provider with keys and for each reason. */
   keyCounts(): readonly KeysAside[];
+  /** How short the process is of time and memory. */
+  readonly strain: Pick<Pressure, 'delayMs' | 'memoryShare'>;
   /** Ends what it asks providers by itself. Calls go on. */
   retire(): void;
   /** Breaks off what is under way with providers, and resolves when nothing is open any more. */
@@ -150,6 +152,7 @@ export function gateway(parts: GatewayParts): Gateway {
     complete: compose(layers, routing(parts, stackOf, price)),
     keysAside: (provider) => rings.get(provider)?.aside ?? [],
     keyCounts: () => [...rings].flatMap(([provider, ring]) => countsOf(provider, ring)),
+    strain: pressure,
     retire: () => void stopAsking(),
     async close() {
       pressure.stop();

@@ -42,6 +42,7 @@ export interface Serving {
   /** The state of each alone. */
   readonly statuses: () => readonly Pick<ProviderHealth, 'provider' | 'status'>[];
   readonly keyCounts: Gateway['keyCounts'];
+  readonly strain: Gateway['strain'];
   /** Another takes its place: it asks providers for nothing any more but what its calls want of them. */
   retire(): void;
   /** Breaks off what is under way with providers, and resolves when nothing is open any more. */
@@ -70,6 +71,7 @@ export function serving(config: Config, lasting: Lasting): Serving {
     readings,
     statuses,
     keyCounts: path.keyCounts,
+    strain: path.strain,
     retire: path.retire,
     close: path.close,
   };

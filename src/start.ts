@@ -56,8 +56,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const readings = () => made.serving?.current.readings() ?? [];
   const telemetry = await startTelemetry({
     ...telemetryOptions(config, log, clock),
-    keysAside: () => made.serving?.current.keyCounts() ?? [],
-    providers: () => readings().map(gaugesOf),
+    ...scraped(() => made.serving?.current),
   });
   const { metrics, tracing } = telemetry;
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
@@ -123,6 +122,13 @@ const telemetryOptions = (config: Config, log: Log, clock: Clock): TelemetryOpti
   knownProviders: knownProviders(config),
   clock,
   log,
+});
+
+/** What is asked at every scrape. */
+const scraped = (serving: () => Serving | undefined): Pick<TelemetryOptions, 'keysAside' | 'providers' | 'strain'> => ({
+  keysAside: () => serving()?.keyCounts() ?? [],
+  providers: () => serving()?.readings().map(gaugesOf) ?? [],
+  strain: () => serving()?.strain ?? { delayMs: 0, memoryShare: 0 },
 });
 
 /** The models that callers cannot make up, so that metrics may name them. */

@@ -20,6 +20,9 @@ export interface MemoryUse {
  */
 const COUNTED_SEMI_SPACES = 3;
 
+/** Kept for what comes between two looks, and for the collection of garbage itself. It matters for small heaps only. */
+const RESERVED_BYTES = 16 * 1024 * 1024;
+
 /**
  * Makes a function that gives the share of the memory in use, from 0 to about 1: that of the heap or that of the whole
  * process, whichever is larger.
@@ -38,7 +41,7 @@ export function memoryShare(read: () => MemoryUse = memoryUse): () => number {
   return () => {
     const { oldUsed, semiSpace, heapLimit, resident, residentLimit } = read();
     largest = Math.max(largest, semiSpace);
-    return Math.max(oldUsed / (heapLimit - COUNTED_SEMI_SPACES * largest), resident / residentLimit);
+    return Math.max(oldUsed / (heapLimit - COUNTED_SEMI_SPACES * largest - RESERVED_BYTES), resident / residentLimit);
   };
 }
 

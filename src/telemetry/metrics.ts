@@ -10,7 +10,7 @@ import type { Target } from '../core/target.ts';
 import { configMetrics, type ReloadResult } from './config-metrics.ts';
 import { readCost } from './cost.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
-import { processMetrics } from './process-metrics.ts';
+import { processMetrics, type Strain } from './process-metrics.ts';
 import { type ProviderGauges, resilienceMetrics } from './resilience-metrics.ts';
 import { newFamilies, SeriesIndex, type TargetSeries } from './target-series.ts';
 
@@ -54,9 +54,13 @@ export interface MetricsOptions extends KnownNames {
   readonly keysAside?: () => readonly KeysAside[];
   /** One for each provider. Asked at every scrape. */
   readonly providers?: () => readonly ProviderGauges[];
+  /** How short the process is of time and memory. Asked at every scrape. */
+  readonly strain?: () => Strain;
   /** Models beyond this many count as `other`, so that a scrape stays small. */
   readonly maxModels?: number;
 }
+
+const NO_STRAIN: Strain = { delayMs: 0, memoryShare: 0 };
 
 const MAX_MODELS = 100;
 /** Only operators name providers; but a process may see many configurations. */
@@ -78,7 +82,7 @@ export interface Metrics {
 export function callMetrics(options: MetricsOptions): Metrics {
   const families = newFamilies();
   const { clock, maxModels = MAX_MODELS } = options;
-  const { keysAside = () => [], providers: gauges = () => [] } = options;
+  const { keysAside = () => [], providers: gauges = () => [], strain = () => NO_STRAIN } = options;
   const series = new SeriesIndex(families, maxModels);
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
@@ -99,7 +103,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
     ...keyMetrics(keysAside),
     ...resilience.families,
     ...config.families,
-    ...processMetrics(startMs / 1000),
+    ...processMetrics(startMs / 1000, strain),
   ];
   const producer: MetricProducer = {
     async collect() {

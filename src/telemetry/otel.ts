@@ -17,6 +17,7 @@ import type { SpanExport } from './export.ts';
 import type { KeysAside } from './key-metrics.ts';
 import type { Logger } from './log.ts';
 import { type CallMetrics, callMetrics, type Metrics } from './metrics.ts';
+import type { Strain } from './process-metrics.ts';
 import type { ProviderGauges } from './resilience-metrics.ts';
 import { serveMetrics } from './scrape.ts';
 import { carryingTracing, recordingTracing, TraceIds } from './tracing.ts';
@@ -37,6 +38,7 @@ export interface TelemetryOptions {
   readonly keysAside?: () => readonly KeysAside[];
   /** One for each provider. Default: there are none. */
   readonly providers?: () => readonly ProviderGauges[];
+  readonly strain?: () => Strain;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** How long `shutdown` may wait for the collector. */

@@ -3,8 +3,16 @@ import { type Family, observed } from './instruments.ts';
 
 const MICROSECONDS = 1e6;
 
+/** How short the process is of time and memory. */
+export interface Strain {
+  /** By how much the event loop is late, lastingly, in milliseconds. */
+  readonly delayMs: number;
+  /** The share of the memory that is in use, from 0 to 1. */
+  readonly memoryShare: number;
+}
+
 /** What the process itself uses, under the names that Prometheus clients give it. Costs nothing between scrapes. */
-export function processMetrics(startedSeconds: number): readonly Family[] {
+export function processMetrics(startedSeconds: number, strain: () => Strain): readonly Family[] {
   let last = performance.eventLoopUtilization();
   return [
     observed(
@@ -32,6 +40,16 @@ export function processMetrics(startedSeconds: number): readonly Family[] {
         last = now;
         return utilization;
       },
+    ),
+    observed(
+      { name: 'llm_event_loop_delay_seconds', help: 'By how much all work is late, lastingly.', unit: 'seconds' },
+      false,
+      () => strain().delayMs / 1000,
+    ),
+    observed(
+      { name: 'llm_memory_used_ratio', help: 'The share of the memory that is in use, 0 to 1.' },
+      false,
+      () => strain().memoryShare,
     ),
   ];
 }

@@ -32,6 +32,7 @@ test('row 79: when memory is short, calls are refused, those of low priority fir
   for (const [share, expected] of ladder) {
     use.share = share;
     await until(`${expected}`, async () => String(await refused()) === String(expected));
+    expect(await stage.gateway.metrics()).toContain(`\nllm_memory_used_ratio ${share}\n`);
     calls = first.calls ?? 0;
     expect(await refused()).toEqual(expected);
     expect(first.calls).toBe(calls + expected.filter((isRefused) => !isRefused).length);

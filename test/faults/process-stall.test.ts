@@ -67,6 +67,7 @@ test('row 78: when the event loop stalls, calls of low priority are refused firs
   gateway.signal('SIGUSR2');
   await until('normal priority to be refused', async () => isShed(await ask(NORMAL)));
   expect(await outcomes()).toEqual([true, true, false]);
+  expect(await gateway.metrics()).toMatch(/^llm_event_loop_delay_seconds 0\.[3-9]/m);
 
   gateway.signal('SIGUSR2');
   await until('low priority to be taken again', async () => !isShed(await ask(LOW)));

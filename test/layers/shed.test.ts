@@ -47,9 +47,17 @@ function scene() {
   return { clock, watchers, short, news, inside, answers, complete, ends, begin, critical };
 }
 
-const long = (characters: number): Partial<Call> => ({
+/** What is lighter is not ended, since that would free next to nothing. */
+const LEAST = 16_384;
+
+/** What holds so many characters more than the least. */
+const long = (characters: number): Partial<Call> => requestOfLength(LEAST + characters);
+
+const requestOfLength = (characters: number): Partial<Call> => ({
   request: requestOf({ messages: [user(text('x'.repeat(characters)))] }),
 });
+
+const all = 'x'.repeat(LEAST);
 
 describe('shed', () => {
   it.each<[Shortage, Priority, RegExp]>([
@@ -152,6 +160,15 @@ describe('when memory is critical', () => {
     expect([ends, news]).toEqual([['1'], []]);
   });
 
+  it('ends nothing that holds next to nothing', async () => {
+    const { begin, critical, ends, news } = scene();
+    begin('light', requestOfLength(LEAST - 1));
+    begin('heavy', requestOfLength(LEAST));
+    for (let i = 0; i < 3; i++) await critical();
+    expect(ends).toEqual(['heavy: overloaded']);
+    expect(news).toHaveLength(1);
+  });
+
   it('does not end again what it has ended, although that takes its time to go', async () => {
     const { complete, critical, news } = stubborn();
     const large = complete(testCall({ id: 'large', ...long(1_000) }));
@@ -168,21 +185,21 @@ describe('when memory is critical', () => {
       request: requestOf({ messages: [user({ part: { case: 'image', value: { source } } })] }),
     });
     begin('text', long(5_000));
-    begin('picture', picture({ case: 'data', value: new Uint8Array(6_000) }));
-    begin('link', picture({ case: 'url', value: 'https://example.com/a.png' }));
+    begin('picture', picture({ case: 'data', value: new Uint8Array(LEAST + 6_000) }));
+    begin('link', picture({ case: 'url', value: `https://example.com/${all}.png` }));
     for (let i = 0; i < 3; i++) await critical();
-    expect(ends.map((end) => end.split(':')[0])).toEqual(['picture', 'text', 'link']);
+    expect(ends.map((end) => end.split(':')[0])).toEqual(['picture', 'text']);
   });
 
   it.each<[string, readonly Delta[], readonly Delta[]]>([
-    ['text', [textDelta('xxxx')], [textDelta('xxx')]],
-    ['reasoning', [reasoningDelta('xxxx')], [textDelta('xxx')]],
-    ['a refusal', [refusalDelta('xx'), refusalDelta('xx')], [textDelta('xxx')]],
-    ['the arguments of a tool', [toolCallDelta(0, 'xxxx', { id: 'a', name: 'b' })], [textDelta('xxx')]],
+    ['text', [textDelta(`x${all}`)], [textDelta(all)]],
+    ['reasoning', [reasoningDelta(`x${all}`)], [textDelta(all)]],
+    ['a refusal', [refusalDelta(all), refusalDelta('x')], [textDelta(all)]],
+    ['the arguments of a tool', [toolCallDelta(0, `x${all}`, { id: 'a', name: 'b' })], [textDelta(all)]],
     [
       'nothing that a restart has made void',
-      [textDelta('xx')],
-      [textDelta('x'.repeat(50)), { case: 'restart', value: create(RestartSchema) }, textDelta('x')],
+      [textDelta(all)],
+      [textDelta(all), { case: 'restart', value: create(RestartSchema) }, textDelta('x')],
     ],
   ])('counts what has been answered: %s', async (_, heavy, light) => {
     const { begin, critical, inside, ends } = scene();

@@ -117,6 +117,8 @@ describe('a scrape', () => {
       'process_resident_memory_bytes gauge',
       'process_start_time_seconds gauge',
       'nodejs_eventloop_utilization gauge',
+      'llm_event_loop_delay_seconds gauge',
+      'llm_memory_used_ratio gauge',
     ]);
     expect(text).toMatch(/^target_info\{.*service_name="antiphon".*\} 1$/m);
   });

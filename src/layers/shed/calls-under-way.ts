@@ -2,6 +2,9 @@ import type { Call } from '../../core/call.ts';
 import type { Pressure } from '../../resilience/pressure.ts';
 import { CallUnderWay } from './call-under-way.ts';
 
+/** In characters. To end a lighter call would free next to nothing. */
+const LEAST_WEIGHT = 16_384;
+
 /** The calls that are under way, of which the heaviest is ended each time that memory is found to be critical. */
 export class CallsUnderWay {
   readonly #calls = new Set<CallUnderWay>();
@@ -39,7 +42,7 @@ export class CallsUnderWay {
       (heavier, call) => (heavier && heavier.weight >= call.weight ? heavier : call),
       first,
     );
-    if (!heaviest) return;
+    if (!heaviest || heaviest.weight < LEAST_WEIGHT) return;
     this.#drop(heaviest);
     heaviest.end(this.#reason());
   }
