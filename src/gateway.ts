@@ -149,7 +149,7 @@ export function gateway(parts: GatewayParts): Gateway {
   const rounds = [refreshing(parts, upstreams), probing(parts, upstreams)];
   const stopAsking = () => Promise.all(rounds.map((each) => each?.close()));
   return {
-    complete: compose(layers, routing(parts, stackOf, price)),
+    complete: compose(layers, routing(parts, stackOf)),
     keysAside: (provider) => rings.get(provider)?.aside ?? [],
     keyCounts: () => [...rings].flatMap(([provider, ring]) => countsOf(provider, ring)),
     strain: pressure,
@@ -189,7 +189,6 @@ const NO_BUDGET = { take: () => undefined, count: () => () => undefined };
 const routing = (
   { states, clock, tell }: GatewayParts,
   stackOf: (provider: string) => Complete | undefined,
-  price: HttpBackend['price'],
 ): Complete =>
   route({
     stackOf,
@@ -197,7 +196,6 @@ const routing = (
     budgetOf: (provider) => states.of(provider)?.budget ?? NO_BUDGET,
     fastestMs: fastestOf(states),
     isInstant: ({ provider }) => provider === FALLBACK_PROVIDER,
-    price: (target, usage) => price(target, usage, {}),
     clock,
     tell,
   });

@@ -53,13 +53,16 @@ export function httpBackend(settings: HttpBackend): Complete {
       await send(backend, call, wire, isStreamed && dialect.framing === 'sse', answer);
       return response(backend, call, target, wire, answer, fold);
     } catch (thrown) {
-      if (fold.parts.length > 0) notePart(backend, call, target, fold);
+      if (fold.parts.length > 0 || (call.signal.aborted && answer.isUnderWay)) notePart(backend, call, target, fold);
       throw presentable(toGatewayError(thrown), call, answer.requestId, backend.redact);
     }
   };
 }
 
-/** Keeps what a broken answer will have cost. */
+/**
+ * Keeps what an answer will have cost that broke off, or that we broke off: providers go on for a while, bill what they
+ * have begun, and say nothing of it.
+ */
 function notePart({ price }: Place, { request, trail, attempt }: Call, target: Target, fold: Fold): void {
   const usage = estimateUsage(request, fold.parts);
   const cost = price(target, usage, {});

@@ -6,6 +6,7 @@ import { httpBackend } from '../../src/backends/http.ts';
 import type { Call } from '../../src/core/call.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Complete } from '../../src/core/complete.ts';
+import { GatewayError } from '../../src/core/errors.ts';
 import { redactor } from '../../src/core/redact.ts';
 import { noSpan } from '../../src/core/span.ts';
 import { openai } from '../../src/providers/openai.ts';
@@ -165,7 +166,7 @@ describe('an answer', () => {
     const abort = new AbortController();
     const result = complete(call({ sink, signal: abort.signal }));
     await vi.waitFor(() => expect(sink.deltas.length).toBeGreaterThan(0));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 250));
     const held = sink.deltas.length;
     expect(held).toBeLessThan(1_000);
     sink.drain();
@@ -234,6 +235,44 @@ describe('a failure', () => {
     await expect(complete(none)).rejects.toMatchObject({ kind: 'upstream_error' });
     expect(some.trail.partialUsage).toMatchObject({ inputTokens: 2n, outputTokens: 2n, estimated: true });
     expect(none.trail.partialUsage).toBeUndefined();
+  });
+
+  it.each<[string, Script, bigint | undefined]>([
+    ['before a word of the answer', () => undefined, 0n],
+    [
+      'in the middle of it',
+      (line) => {
+        line.startStream();
+        line.text('12345678');
+      },
+      2n,
+    ],
+    [
+      'after it has refused',
+      (line) => line.send('HTTP/1.1 400 No\r\ncontent-type: application/json\r\n\r\n{"error":{'),
+      undefined,
+    ],
+  ])('bills what we cut off %s', async (_, script, outputTokens) => {
+    const complete = await start(script);
+    const leaving = new AbortController();
+    const one = call({ sink: listSink(), signal: leaving.signal, attempt: create(AttemptSchema) });
+    const ended = complete(one).catch(({ kind }) => kind);
+    await vi.waitFor(() => expect(upstream.received).toHaveLength(1));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    leaving.abort(new GatewayError('upstream_timeout', 'It took too long.'));
+    expect(await ended).toBe('upstream_timeout');
+    const expected = outputTokens === undefined ? undefined : { inputTokens: 2n, outputTokens, estimated: true };
+    if (expected) expect(one.trail.partialUsage).toMatchObject(expected);
+    else expect(one.trail.partialUsage).toBeUndefined();
+    expect(one.attempt?.usage).toEqual(one.trail.partialUsage);
+    expect(one.attempt?.cost).toEqual(one.trail.partialCost);
+  });
+
+  it('bills nothing that we cut off before there was a connection', async () => {
+    const complete = await start(() => undefined);
+    const one = call({ signal: AbortSignal.abort(new GatewayError('cancelled', 'The caller has gone.')) });
+    await expect(complete(one)).rejects.toMatchObject({ kind: 'cancelled' });
+    expect(one.trail.partialUsage).toBeUndefined();
   });
 
   it('is read no further than it is of use', async () => {

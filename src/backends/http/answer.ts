@@ -40,6 +40,7 @@ export class Answer implements Receiver {
   readonly #decoder: Decoder;
   readonly #parser: FrameParser;
   readonly #isStreamed: boolean;
+  #isConnected = false;
   #mode: Mode = 'head';
   #status = 0;
   #headers: Readonly<Record<string, string>> = {};
@@ -66,7 +67,13 @@ export class Answer implements Receiver {
     });
   }
 
+  /** The provider has the request, and has not refused it: it is at work, and will be paid for that. */
+  get isUnderWay(): boolean {
+    return this.#isConnected && this.#mode !== 'failure';
+  }
+
   connected(): void {
+    this.#isConnected = true;
     this.#call.onConnected();
   }
 

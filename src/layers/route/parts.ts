@@ -1,4 +1,3 @@
-import type { Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
 import type { Clock } from '../../core/clock.ts';
 import type { Complete } from '../../core/complete.ts';
 import type { Tell } from '../../core/news.ts';
@@ -24,7 +23,6 @@ export interface RouteParts {
   readonly fastestMs: (target: Target) => number | undefined;
   /** Whether it answers at once, whatever else fails: an answer of the configuration. */
   readonly isInstant: (target: Target) => boolean;
-  readonly price: (target: Target, usage: Usage) => Cost;
   readonly clock: Pick<Clock, 'now' | 'after'>;
   readonly tell: Tell;
 }

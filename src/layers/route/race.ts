@@ -165,10 +165,10 @@ export class Race {
 
   /** Brings what the racers have found out together, in the order in which they began. */
   #join(): void {
-    const { trail, request } = this.#track.call;
+    const { trail } = this.#track.call;
     const decisive = this.#winner ?? this.#failedLast;
     for (const racer of this.#racers) {
-      racer.account(request, this.#parts.price);
+      racer.account();
       if (racer === decisive) joinTrail(trail, racer.trail);
       else joinTries(trail, racer.trail);
     }

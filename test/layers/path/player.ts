@@ -81,7 +81,7 @@ export class Player {
       await this.#say(call, ask, fold);
       return await this.#end(call, ask.play, fold);
     } catch (thrown) {
-      if (fold.parts.length > 0) noteBroken(call, fold, costOf(ask.play.nanoUsd));
+      if (fold.parts.length > 0 || call.signal.aborted) noteBroken(call, fold, costOf(ask.play.nanoUsd));
       throw thrown;
     } finally {
       call.trail.upstreamMs += this.#clock.now() - ask.atMs;

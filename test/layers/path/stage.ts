@@ -25,7 +25,7 @@ import { callMetrics } from '../../../src/telemetry/metrics.ts';
 import { type CallOutcome, recorder } from '../../../src/telemetry/record.ts';
 import { helloRequest } from '../../support/calls.ts';
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
-import { type Ask, costOf, Player, type Plays, targetOf } from './player.ts';
+import { type Ask, Player, type Plays, targetOf } from './player.ts';
 
 export interface StageOptions {
   readonly plays: Plays;
@@ -34,9 +34,6 @@ export interface StageOptions {
   readonly keys?: number;
   readonly config?: Partial<Config>;
 }
-
-/** What a try costs that another one overtook. */
-const LOST_NANO_USD = 1n;
 
 export interface CallOptions {
   readonly id?: string;
@@ -161,7 +158,6 @@ export class Stage {
       budgetOf: (provider) => states.of(provider)?.budget ?? { take: nothing, count: () => nothing },
       fastestMs: (target) => states.targets.of(target).latency.fastestMs,
       isInstant: () => false,
-      price: () => costOf(LOST_NANO_USD),
       clock,
       tell: parts.tell,
     });

@@ -3,8 +3,7 @@ import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import type { Complete } from '../../../src/core/complete.ts';
 import { grpcCode } from '../../../src/core/errors.ts';
 import { textDelta } from '../../../src/core/events.ts';
-import { addSpent } from '../../../src/core/spent.ts';
-import { hang, listSink, settle } from '../../support/calls.ts';
+import { hang, listSink } from '../../support/calls.ts';
 import { deaf, hedging, left, run, slow } from './hedged.ts';
 import { callTo, estimate, pass, price, sceneOf, watch } from './scene.ts';
 
@@ -43,22 +42,6 @@ describe('the losers', () => {
     expect(response?.providerModel).toBe('a/1');
     expect(trail.partialUsage).toMatchObject({ totalTokens: 5n, estimated: false });
     expect(left({ trail })).toEqual(['a/1 0', 'b/1 0 another try was faster']);
-  });
-
-  it('cost what their backends say, if they have heard some of an answer', async () => {
-    const scene = sceneOf({ 'a/1': slow, 'b/1': { afterMs: 1 } });
-    const call = callTo({ to: ['a/1', 'b/1'], hedging });
-    const outcome = watch(scene.complete(call));
-    await settle();
-    const first = scene.asked[0]?.call;
-    const usage = estimate(call);
-    first?.signal.addEventListener('abort', () => {
-      addSpent(first.trail, usage, price());
-      Object.assign(first.trail.attempts[0] ?? {}, { usage, cost: price() });
-    });
-    await pass(scene.clock, outcome);
-    expect(call.trail.partialCost?.totalNanoUsd).toBe(7n);
-    expect(call.trail.partialUsage).toEqual(usage);
   });
 
   it('cost nothing more if their last try had failed before', async () => {

@@ -14,6 +14,7 @@ import { Fold } from '../../../src/core/fold.ts';
 import type { News } from '../../../src/core/news.ts';
 import { type Hedging, noPolicy } from '../../../src/core/policy.ts';
 import { sleep } from '../../../src/core/sleep.ts';
+import { addSpent } from '../../../src/core/spent.ts';
 import type { Target } from '../../../src/core/target.ts';
 import { estimateUsage } from '../../../src/core/usage.ts';
 import { dropped } from '../../../src/core/warnings.ts';
@@ -107,7 +108,6 @@ export function sceneOf(scripts: Scripts, around: (stack: Complete, provider: st
       count: () => giveOut(budget.counted, provider),
     }),
     isInstant: ({ provider }) => provider === 'instant',
-    price,
     clock,
     tell,
   });
@@ -148,11 +148,21 @@ const playing =
       if (end === 'hang') return await hang(call);
       if (end) throw end instanceof GatewayError ? end : failed(end);
       return answer(target, fold);
+    } catch (thrown) {
+      if (call.signal.aborted && !asked.isRefused) noteBroken(call);
+      throw thrown;
     } finally {
       call.trail.upstreamMs += clock.now() - startedMs;
       asked.isOver = true;
     }
   };
+
+/** What was cut off has cost something. */
+function noteBroken(call: Call): void {
+  const spent = { usage: estimate(call), cost: price() };
+  addSpent(call.trail, spent.usage, spent.cost);
+  if (call.attempt) Object.assign(call.attempt, spent);
+}
 
 export const failed = (kind: ErrorKind, facts: ErrorFacts = {}) => new GatewayError(kind, `It is ${kind}.`, facts);
 
