@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import {
   type CompleteRequest,
   type CompleteResponse,
@@ -9,7 +9,7 @@ import {
   type StreamCompleteResponse,
   StreamCompleteResponseSchema,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { providerNames } from './workload.ts';
+import { BarePools } from './bare-pools.ts';
 
 /** What OpenAI's chat format has that a bare proxy looks at. */
 interface ChatUsage {
@@ -50,16 +50,13 @@ export interface StreamListener {
   failed(error: Error): void;
 }
 
-const poolOf = (baseUrl: string) =>
-  new Pool(baseUrl, { connections: 1024, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
-
 /** The least that a proxy to providers can be: no checks, no layers, no bounds. */
 export class BareUpstream {
-  readonly #pools: ReadonlyMap<string, Pool>;
+  readonly #pools: BarePools;
 
   /** Where providers are, in the order of their names. */
   constructor(baseUrls: readonly string[]) {
-    this.#pools = new Map(baseUrls.map((baseUrl, i) => [providerNames[i] ?? '', poolOf(baseUrl)]));
+    this.#pools = new BarePools(baseUrls);
   }
 
   complete(request: CompleteRequest, listener: UnaryListener): Exchange {
@@ -71,18 +68,15 @@ export class BareUpstream {
   }
 
   #dispatch(request: CompleteRequest, stream: boolean, handler: Handler): Exchange {
-    const headers = { 'content-type': 'application/json', authorization: 'Bearer bench' };
-    const body = JSON.stringify(chatRequest(request, stream));
-    const pool = this.#pools.get(request.model.slice(0, request.model.indexOf('/')));
-    pool?.dispatch({ method: 'POST', path: '/v1/chat/completions', headers, body }, handler);
+    this.#pools.dispatch(request.model, (model) => JSON.stringify(chatRequest(model, request, stream)), handler);
     return handler;
   }
 }
 
 const ROLES: Partial<Record<Role, string>> = { [Role.SYSTEM]: 'system', [Role.ASSISTANT]: 'assistant' };
 
-const chatRequest = ({ model, messages, temperature, maxTokens }: CompleteRequest, stream: boolean) => ({
-  model: model.slice(model.indexOf('/') + 1),
+const chatRequest = (model: string, { messages, temperature, maxTokens }: CompleteRequest, stream: boolean) => ({
+  model,
   messages: messages.map(({ role, content }) => ({
     role: ROLES[role] ?? 'user',
     content: content.map(({ part }) => (part.case === 'text' ? part.value : '')).join(''),

@@ -8,7 +8,9 @@ import { MockProvider } from './mock-provider.ts';
 import { type Listening, start, startListening, stop } from './processes.ts';
 import { providerNames } from './workload.ts';
 
-export type Door = 'grpc' | 'connect';
+export const doors = ['grpc', 'connect', 'openai'] as const;
+
+export type Door = (typeof doors)[number];
 
 /** A server that is measured. */
 export interface Subject {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Door } from './bench.ts';
+import { type Door, doors } from './bench.ts';
 import type { OutageOptions } from './outage/measure.ts';
 import type { Scale } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
@@ -33,7 +33,7 @@ const QUICK_OUTAGE = { seconds: 2, warmUpSeconds: 1 };
 
 export const USAGE = `npm run bench -- [options]
   --quick             a short run that shows the bench works; its figures mean little
-  --door <name>       grpc or connect; both if not given
+  --door <name>       ${doors.join(', ')}; all if not given
   --scenario <names>  some of ${scenarios.map(({ name }) => name).join(',')}; all of these if not given.
                       ${OUTAGE}: the gateway alone, on gRPC, while one of three providers is in trouble
   --seconds <number>  how long each trouble of ${OUTAGE} lasts; ${FULL_OUTAGE.seconds} if not given
@@ -73,8 +73,9 @@ export function readOptions(args: readonly string[]): Options {
 }
 
 function doorsOf(door: string | undefined): readonly Door[] {
-  if (door === undefined) return ['grpc', 'connect'];
-  if (door === 'grpc' || door === 'connect') return [door];
+  if (door === undefined) return doors;
+  const known = doors.find((each) => each === door);
+  if (known) return [known];
   throw new Error(`There is no door "${door}".`);
 }
 

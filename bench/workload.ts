@@ -77,6 +77,18 @@ const SYSTEM =
 const QUESTION =
   'We are planning a small hydropower plant on a mountain river. What should we measure in the first year, how often, and which of these values decide whether it is worth going on?';
 
+/** The same request in OpenAI's format. */
+export const chatFor = (model: string, stream: boolean) => ({
+  model,
+  messages: [
+    { role: 'system', content: SYSTEM },
+    { role: 'user', content: QUESTION },
+  ],
+  temperature: 0.2,
+  max_tokens: 4096,
+  stream,
+});
+
 /** A request of ordinary size for this model. A stream that breaks off may begin anew elsewhere. */
 export const requestFor = (model: string): CompleteRequest =>
   create(CompleteRequestSchema, {

@@ -1,4 +1,5 @@
-// Packs the project, installs the tarball into an empty folder as a user would, starts it and calls it.
+// Packs the project, installs the tarball into an empty folder as a user would, starts it, and calls it: by HTTP, and by
+// the client in the package, whose types are checked on the way.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,9 +19,48 @@ async function listening(output: NodeJS.ReadableStream): Promise<{ http: string 
   throw new Error('the gateway stopped before it listened');
 }
 
+/** What a user of the client writes. */
+const caller = `
+import { AntiphonError, createClient, textOf, user } from 'antiphon/client';
+import { BrokenStreamPolicy, type CompleteResponse } from 'antiphon/gen/antiphon/v1/completion_pb.js';
+
+const expect = (what: string, is: boolean) => {
+  if (!is) throw new Error('the client in the package: ' + what);
+};
+const client = createClient({ baseUrl: process.argv[2] ?? '', sourceAgent: 'check-package' });
+const messages = [user('hello')];
+const response: CompleteResponse = await client.complete({ messages });
+expect('complete', textOf(response).includes('hello') && response.context?.sourceAgent === 'check-package');
+const stream = client.stream({ messages, onBrokenStream: BrokenStreamPolicy.RESTART });
+let text = '';
+for await (const piece of stream.text()) text += piece;
+expect('stream', text === textOf(await stream.final()) && text === textOf(response));
+expect('listModels', (await client.listModels({ allowedOnly: true })).some(({ provider }) => provider === 'mock'));
+expect('health', (await client.health()).version !== '');
+const error: unknown = await client.complete({ messages: [] }).catch((thrown: unknown) => thrown);
+expect('errors', error instanceof AntiphonError && error.fieldViolations[0]?.field === 'messages');
+`;
+
+/** As in a project for Node, whose types lack one that those of Connect name, and as in one that is bundled for browsers. */
+const projects = [
+  ['--module', 'nodenext', '--lib', 'es2024', '--types', 'node', '--skipLibCheck'],
+  ['--module', 'preserve', '--moduleResolution', 'bundler', '--lib', 'es2024,dom,dom.asynciterable', '--types', 'node'],
+];
+
+/** Checks the types of the client in the package, and calls a gateway with it. */
+function useClient(node: string, http: string): void {
+  writeFileSync(join(folder, 'caller.ts'), caller);
+  const typeRoots = resolve('node_modules/@types');
+  for (const project of projects) {
+    const settings = ['--noEmit', '--strict', '--target', 'es2024', '--typeRoots', typeRoots, ...project];
+    run(resolve('node_modules/.bin/tsc'), [...settings, 'caller.ts'], folder);
+  }
+  run(node, ['caller.ts', `http://${http}`], folder);
+}
+
 try {
   const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', folder], '.'));
-  writeFileSync(join(folder, 'package.json'), '{"private":true}');
+  writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
   run('npm', ['install', '--no-audit', '--no-fund', join(folder, filename)], folder);
   const env = { ...process.env, ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_METRICS_PORT: '0' };
   const node = resolve('node_modules/.bin/node');
@@ -35,7 +75,8 @@ try {
     });
     const body = (await reply.json()) as { provider?: string };
     if (reply.status !== 200 || body.provider !== 'mock') throw new Error(`unexpected answer: ${reply.status}`);
-    process.stdout.write(`${filename} installs, starts and answers.\n`);
+    useClient(node, http);
+    process.stdout.write(`${filename} installs, starts and answers, also its own client.\n`);
   } finally {
     child.kill('SIGTERM');
   }

@@ -36,6 +36,7 @@ import { expectedCost } from './routing/expected-cost.ts';
 import { FALLBACK_PROVIDER } from './routing/goals.ts';
 import { ruleFinder } from './routing/rules.ts';
 import { type Select, selector } from './routing/selection.ts';
+import type { ContentCapture } from './telemetry/content.ts';
 import type { KeysAside } from './telemetry/key-metrics.ts';
 import type { CallMetrics } from './telemetry/metrics.ts';
 import type { CallOutcome } from './telemetry/record.ts';
@@ -51,6 +52,8 @@ export interface GatewayParts {
   /** Keeps the record of a call that is over. */
   readonly record: (outcome: CallOutcome) => void;
   readonly metrics: Pick<CallMetrics, 'started' | 'ended'>;
+  /** What spans say of conversations. Undefined: nothing. */
+  readonly capture?: ContentCapture | undefined;
   /** Is told what happens on the way of calls. */
   readonly tell: Tell;
   /** Is told when a provider has refused a key, so that it is left alone for a while. */
@@ -78,7 +81,7 @@ export interface Gateway {
 
 /** The layers around every call, outermost first. The order is behaviour: each line says why it stands where it does. */
 export const callLayers = (
-  { config, models, clock, record, tell }: GatewayParts,
+  { config, models, clock, record, tell, capture }: GatewayParts,
   made: {
     readonly providerName: Observer['providerName'];
     readonly pressure: Pressure;
@@ -87,7 +90,7 @@ export const callLayers = (
   },
 ): NamedLayer[] => [
   // Outermost, so that refusals are counted too.
-  { name: 'observe', layer: observe({ record, clock, providerName: made.providerName }) },
+  { name: 'observe', layer: observe({ record, clock, capture, providerName: made.providerName }) },
   // Before whether there is room for a call: what goes first is for the rules to say.
   { name: 'rules', layer: rules(ruleFinder(config.routing.rules)) },
   // Before any work: what is refused for want of time or memory must need none.

@@ -18,7 +18,8 @@ import { liveModels } from './services/list-models.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** What stays when the configuration changes. */
-export interface Lasting extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare'> {
+export interface Lasting
+  extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare' | 'capture'> {
   readonly states: ProviderStates;
   readonly listings: Listings;
   readonly log: Log;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
+import { type HealthResponse, HealthStatus } from '#gen/antiphon/v1/health_pb.js';
 import type { Config } from './config/config.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { LearningRedactor } from './core/redact.ts';
+import { LearningRedactor, type Redact } from './core/redact.ts';
 import type { Target } from './core/target.ts';
 import type { Addresses } from './greeting.ts';
 import { directoryOf } from './inventory.ts';
@@ -15,6 +15,7 @@ import { healthResponse } from './services/health.ts';
 import { llmService } from './services/llm.ts';
 import { type Serving, serving } from './serving.ts';
 import { Snapshots } from './snapshots.ts';
+import { type ContentCapture, contentCapture } from './telemetry/content.ts';
 import type { Log } from './telemetry/log.ts';
 import { memoryShare } from './telemetry/memory.ts';
 import { fanOut, newsLog } from './telemetry/news-log.ts';
@@ -62,19 +63,12 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
   const states = new ProviderStates(config, clock, tell);
   const record = recorder({ metrics, log, redact });
-  const lasting = { states, listings: new Map(), log, clock, redact, record, metrics, tell, memoryShare: memory };
+  const shared = { log, clock, redact, record, metrics, tell, memoryShare: memory };
+  const lasting = { ...shared, states, listings: new Map(), capture: captureOf(config, redact) };
   const snapshots = new Snapshots(serving(config, lasting), (error) => log.error({ error }, 'could not close'));
   made.serving = snapshots;
-  const startedMs = clock.now();
   const opened: { servers?: Servers } = {};
-  const health = () =>
-    healthResponse({
-      serving: opened.servers?.health.get('') === ServingStatus.SERVING,
-      version,
-      uptimeMs: clock.now() - startedMs,
-      activeCalls: opened.servers?.activeCalls() ?? 0,
-      providers: readings().map((each) => providerHealth(each, clock.now())),
-    });
+  const health = healthOf(() => opened.servers, readings, clock);
   const service = llmService({
     complete: (call) => snapshots.use((now) => now.complete(call)),
     models: () => snapshots.current.models(),
@@ -83,7 +77,9 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
     clock,
   });
   const providers = () => snapshots.current.statuses();
-  const doors = { config: config.server, service, health, providers, tracing, redact, log, clock, newId: randomUUID };
+  const { snapshot } = telemetry;
+  const tools = { tracing, redact, log, clock, newId: randomUUID };
+  const doors = { ...tools, config: config.server, service, health, providers, snapshot };
   try {
     opened.servers = await startServers(doors);
   } catch (error) {
@@ -108,6 +104,27 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
     reloadRefused: () => telemetry.configReloaded('rejected'),
   };
 }
+
+/** What Health answers. The time that the process is up begins now. */
+function healthOf(
+  servers: () => Servers | undefined,
+  readings: () => readonly ProviderReading[],
+  clock: Clock,
+): () => HealthResponse {
+  const startedMs = clock.now();
+  return () =>
+    healthResponse({
+      serving: servers()?.health.get('') === ServingStatus.SERVING,
+      version,
+      uptimeMs: clock.now() - startedMs,
+      activeCalls: servers()?.activeCalls() ?? 0,
+      providers: readings().map((each) => providerHealth(each, clock.now())),
+    });
+}
+
+/** What spans say of conversations. Undefined: nothing. */
+const captureOf = ({ telemetry }: Config, redact: Redact): ContentCapture | undefined =>
+  telemetry.captureContent ? contentCapture(redact) : undefined;
 
 /** What is set up once, and differs. */
 const fixedParts = (one: Config, other: Config): readonly string[] =>

@@ -24,6 +24,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   events: ['core', 'gen'],
   services: ['core', 'catalogue', 'gen'],
   servers: ['core', 'services', 'telemetry', 'gen'],
+  client: ['gen'],
   'gateway.ts': [
     'core',
     'config',
@@ -79,6 +80,10 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 /** Folders without any I/O: all they may import from outside. */
 const PURE_FOLDERS = ['core', 'wire', 'catalogue', 'dialects', 'providers', 'resilience', 'routing', 'layers'];
 const PURE_PACKAGES = ['@bufbuild/protobuf', 'node:buffer'];
+
+/** A folder that runs in browsers, and all it may import from outside. */
+const BROWSER_FOLDER = 'client';
+const BROWSER_PACKAGES = ['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-web'];
 
 /** Folders in which no entry may import another. Their interface and what all of them share are no siblings. */
 const SIBLING_FOLDERS = ['layers', 'dialects', 'providers'];
@@ -186,8 +191,9 @@ const siblingProblems = ({ path, imports }: Source): string[] =>
 const outsideProblems = ({ path, imports, nodes }: Source): string[] => {
   const area = areaOf(path);
   const outside = imports.filter((place) => !isRelative(place) && !place.startsWith('#'));
-  const impure = PURE_FOLDERS.includes(area)
-    ? outside.filter((place) => !PURE_PACKAGES.some((name) => place === name || place.startsWith(`${name}/`)))
+  const packages = area === BROWSER_FOLDER ? BROWSER_PACKAGES : PURE_FOLDERS.includes(area) ? PURE_PACKAGES : undefined;
+  const impure = packages
+    ? outside.filter((place) => !packages.some((name) => place === name || place.startsWith(`${name}/`)))
     : [];
   const sockets =
     SOCKET_FOLDERS.includes(area) || SOCKET_FILES.includes(path)
@@ -272,9 +278,13 @@ const FORBIDDEN_SYNTAX: Readonly<Record<string, string>> = {
   TSAnyKeyword: 'any',
 };
 
+/** What a package gives to those who import it is in one place. */
+const PUBLIC_FILES = ['client/public.ts'];
+
 const syntaxProblems = ({ path, nodes }: Source): string[] =>
   nodes.flatMap(({ type, source }) => {
-    const what = type === 'ExportNamedDeclaration' && isNode(source) ? 'a re-export' : FORBIDDEN_SYNTAX[type];
+    const isReExport = type === 'ExportNamedDeclaration' && isNode(source) && !PUBLIC_FILES.includes(path);
+    const what = isReExport ? 'a re-export' : FORBIDDEN_SYNTAX[type];
     return what ? [`${path} has ${what}`] : [];
   });
 
@@ -302,6 +312,7 @@ describe('every source file', () => {
     ['a sibling', siblingProblems, 'layers/a.ts', "import { b } from './b.ts';"],
     ['what is in a sibling’s folder', siblingProblems, 'dialects/a/x.ts', "import { y } from '../b/y.ts';"],
     ['files in a pure folder', outsideProblems, 'dialects/a.ts', "import 'node:fs';"],
+    ['what browsers have not', outsideProblems, 'client/a.ts', "import { Buffer } from 'node:buffer';"],
     ['a socket', outsideProblems, 'services/a.ts', "import type { Pool } from 'undici';"],
     ['a request', outsideProblems, 'telemetry/a.ts', 'await fetch(url);'],
     ['the environment', environmentProblems, 'main.ts', "const a = process['env'].HOME;"],
@@ -328,6 +339,7 @@ describe('every source file', () => {
     ['its own folder', edgeProblems, 'core/a.ts', "import { b } from './b.ts';"],
     ['its own dialect', siblingProblems, 'dialects/a.ts', "import { x } from './a/x.ts';"],
     ['the interface of its kind', siblingProblems, 'dialects/a/x.ts', "import type { B } from '../dialect.ts';"],
+    ['a list of what its package gives', syntaxProblems, 'client/public.ts', "export { a } from './a.ts';"],
     ['a method of the name of a global', timeProblems, 'layers/a.ts', 'alarm.setTimeout(5);'],
   ])('may use %s', (_, problemsOf, path, text) => {
     expect(problemsOf(parse(path, text))).toEqual([]);

@@ -7,6 +7,8 @@ import { checkEvents } from '../src/core/events.ts';
 import { Fold } from '../src/core/fold.ts';
 import { connectClient, type DoorClient, grpcClient } from './support/doors.ts';
 import { startGateway, type TestGateway } from './support/gateway.ts';
+import { jsonRpcDoor } from './support/json-rpc-door.ts';
+import { openAiDoor } from './support/openai-door.ts';
 
 type Request = MessageInitShape<typeof CompleteRequestSchema>;
 
@@ -19,6 +21,8 @@ const doors = {
   'gRPC-Web': () => connectClient(gateway.httpPort, { protocol: 'grpc-web' }),
   'Connect, JSON': () => connectClient(gateway.httpPort, { protocol: 'connect', binary: false }),
   'Connect, binary': () => connectClient(gateway.httpPort, { protocol: 'connect', binary: true }),
+  'OpenAI HTTP': () => openAiDoor(gateway.httpPort),
+  'JSON-RPC': () => jsonRpcDoor(gateway.httpPort),
 };
 
 beforeAll(async () => {
@@ -125,14 +129,20 @@ function clientOf(door: string): DoorClient {
   return client;
 }
 
+/** JSON-RPC has no streams. */
+const methodsOf = (door: string): readonly ('unary' | 'stream')[] =>
+  door === 'JSON-RPC' ? ['unary'] : ['unary', 'stream'];
+
 describe.each(Object.keys(doors))('%s', (door) => {
+  const streams = methodsOf(door).includes('stream');
+
   it.each(Object.entries(answers))('answers %s', async (_, { request, content }) => {
     const { messages, error } = await clientOf(door).unary(complete, request);
     expect(error).toBeUndefined();
     expect(messages[0]?.content).toEqual(content);
   });
 
-  it.each(Object.entries(answers))('streams %s', async (_, { request, content }) => {
+  it.runIf(streams).each(Object.entries(answers))('streams %s', async (_, { request, content }) => {
     const { messages, error } = await clientOf(door).stream(streamComplete, request);
     expect(error).toBeUndefined();
     expect(checkEvents(messages)).toBeUndefined();
@@ -144,7 +154,7 @@ describe.each(Object.keys(doors))('%s', (door) => {
   });
 
   it.each(Object.entries(refusals))('refuses %s', async (_, { request, code, reason, fields = [] }) => {
-    for (const method of ['unary', 'stream'] as const) {
+    for (const method of methodsOf(door)) {
       const client = clientOf(door);
       const { messages, error } =
         method === 'unary' ? await client.unary(complete, request) : await client.stream(streamComplete, request);
@@ -157,7 +167,7 @@ describe.each(Object.keys(doors))('%s', (door) => {
 
   it('says of a failed call what was tried, and when to come back', async () => {
     const request = { ...hello, providerOptions: { mock: { fault: 'upstream_overloaded' } } };
-    for (const method of ['unary', 'stream'] as const) {
+    for (const method of methodsOf(door)) {
       const client = clientOf(door);
       const { error } =
         method === 'unary' ? await client.unary(complete, request) : await client.stream(streamComplete, request);
@@ -177,7 +187,7 @@ describe.each(Object.keys(doors))('%s', (door) => {
     expect(messages[0]?.context).toMatchObject({ traceId: 'trace-1', sourceAgent: 'planner', sessionId: 'session-1' });
   });
 
-  it('breaks a stream off with a status when the provider fails in the middle', async () => {
+  it.runIf(streams)('breaks a stream off with a status when the provider fails in the middle', async () => {
     const providerOptions = { mock: { reply: 'one two three', fault: 'upstream_reset', fault_after_tokens: 2 } };
     const { messages, error } = await clientOf(door).stream(streamComplete, { ...hello, providerOptions });
     expect(messages.map(({ event }) => event.case)).toEqual(['start', 'textDelta', 'textDelta']);

@@ -1,5 +1,5 @@
 /** Where calls go: a door, or the mock upstream itself. */
-export type Protocol = 'grpc' | 'connect' | 'direct';
+export type Protocol = 'grpc' | 'connect' | 'openai' | 'direct';
 
 export interface Destination {
   readonly protocol: Protocol;

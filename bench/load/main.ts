@@ -7,13 +7,15 @@ import { directCaller } from './direct-caller.ts';
 import { grpcCaller } from './grpc-caller.ts';
 import type { Destination, Job, LoopJob, Received, Results } from './job.ts';
 import { runLoop } from './loop.ts';
+import { openAiCaller } from './openai-caller.ts';
 
 /** gRPC calls per connection; a server takes far more, but clients are many. */
 const CALLS_PER_CONNECTION = 20;
 
 function callerFor(to: Destination, concurrency: number): Caller {
   if (to.protocol === 'grpc') return grpcCaller(to, Math.ceil(concurrency / CALLS_PER_CONNECTION));
-  return to.protocol === 'connect' ? connectCaller(to, concurrency) : directCaller(to, concurrency);
+  if (to.protocol === 'connect') return connectCaller(to, concurrency);
+  return to.protocol === 'openai' ? openAiCaller(to, concurrency) : directCaller(to, concurrency);
 }
 
 const arrivals = new Arrivals();

@@ -58,5 +58,6 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
     serviceName: config.telemetry.service_name,
     otlpEndpoint: config.telemetry.otlp_endpoint,
     logLevel: config.telemetry.log_level,
+    captureContent: config.telemetry.capture_content,
   },
 });

@@ -147,6 +147,8 @@ export interface Config {
     /** Base address of an OTLP/HTTP collector. Undefined: no spans are recorded. */
     readonly otlpEndpoint: string | undefined;
     readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+    /** Spans hold what is asked and answered. */
+    readonly captureContent: boolean;
   };
   /** Every key and token, so that they can be removed from whatever leaves. */
   readonly secrets: readonly string[];

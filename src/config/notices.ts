@@ -56,6 +56,13 @@ function exposed({ server }: FileConfig): string[] {
     : [`Listening on ${server.host}: whoever reaches it may call, since this version does not ask who calls.`];
 }
 
+const captured = ({ telemetry }: FileConfig): string[] => {
+  if (!telemetry.capture_content) return [];
+  return telemetry.otlp_endpoint === undefined
+    ? ['telemetry.capture_content is true and has no effect: there is no collector of spans.']
+    : ['Spans hold what is asked and answered (telemetry.capture_content): see who may read them.'];
+};
+
 /** What a start-up says of a provider that is configured in part. A variable is known by its capitals. */
 const offNotice = ({ name, lacks }: OffProvider): string =>
   `The provider ${name} is off: ${lacks === lacks.toUpperCase() ? `${lacks} is not set` : `it has no ${lacks}`}.`;
@@ -84,4 +91,5 @@ export const generalNotices = (variables: Variables, config: FileConfig, provide
   ...providers.off.map(offNotice),
   ...idleModels(config, providers),
   ...exposed(config),
+  ...captured(config),
 ];

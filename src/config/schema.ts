@@ -137,6 +137,9 @@ const telemetrySchema = z
       .enum(['debug', 'info', 'warn', 'error', 'silent'])
       .meta({ description: 'The least serious lines that are logged.' })
       .default('info'),
+    capture_content: flag(
+      'true: spans hold what is asked and answered, cut short and with secrets masked. Whoever reads spans reads that, too.',
+    ).default(false),
   })
   .meta({ title: 'Telemetry', description: 'What the gateway tells about itself.' });
 

@@ -2,19 +2,22 @@ import { variablesOfKinds } from './kinds.ts';
 import type { Path } from './tree.ts';
 
 /** What a variable's text becomes before it is put in its place in the file. */
-export type Reading = 'text' | 'list' | 'seconds';
+export type Reading = 'text' | 'list' | 'seconds' | 'capture';
 
 /** A variable that stands for one place in the file. */
 export interface PlacedVariable {
   readonly name: string;
   readonly path: Path;
   readonly reading: Reading;
+  /** What the file says of the place wins. */
+  readonly yields: boolean;
 }
 
 const placed = (name: string, path: string, reading: Reading = 'text'): PlacedVariable => ({
   name,
   path: path.split('.'),
   reading,
+  yields: false,
 });
 
 /** Later ones win where two stand for the same place. */
@@ -40,6 +43,11 @@ export const placedVariables: readonly PlacedVariable[] = [
   placed('ANTIPHON_LOG_LEVEL', 'telemetry.log_level'),
   placed('OTEL_EXPORTER_OTLP_ENDPOINT', 'telemetry.otlp_endpoint'),
   placed('OTEL_SERVICE_NAME', 'telemetry.service_name'),
+  // It is set alike for many services; who writes into the file of this one whether prompts are recorded means it.
+  {
+    ...placed('OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT', 'telemetry.capture_content', 'capture'),
+    yields: true,
+  },
 ];
 
 /** Every variable with a fixed name that is read, but for those of further keys: see `keyVariables`. */

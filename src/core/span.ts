@@ -6,6 +6,8 @@ export type SpanValue = string | number | boolean | readonly string[];
 export interface Span {
   /** The W3C header that makes what comes next a child of this span; undefined if there is no trace to carry. */
   readonly traceparent: string | undefined;
+  /** False: what is set goes nowhere, so that nothing has to be worked out for it. */
+  readonly isRecorded: boolean;
   child(name: string, kind: SpanKind): Span;
   rename(name: string): void;
   set(attributes: Readonly<Record<string, SpanValue | undefined>>): void;
@@ -17,6 +19,7 @@ export interface Span {
 
 export const noSpan: Span = {
   traceparent: undefined,
+  isRecorded: false,
   child: () => noSpan,
   rename: () => undefined,
   set: () => undefined,

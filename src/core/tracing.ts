@@ -3,9 +3,9 @@ import type { Span } from './span.ts';
 
 /** A call as a door sees it, before anything is known of it. */
 export interface TracedCall {
-  /** The method's full name, for example "antiphon.v1.LlmService/Complete". */
+  /** The method's full name, for example "antiphon.v1.LlmService/Complete", or an HTTP method and a route. */
   readonly method: string;
-  readonly system: 'grpc' | 'connectrpc';
+  readonly system: 'grpc' | 'connectrpc' | 'jsonrpc' | 'http';
   /** The ids in the request itself, if its type has a place for them. */
   readonly fields: CallContext | undefined;
   /** A request header by its lower-case name. Several of one name are joined with commas. */

@@ -2,6 +2,7 @@ import type { Call } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Layer } from '../core/complete.ts';
 import { toGatewayError } from '../core/errors.ts';
+import type { ContentCapture } from '../telemetry/content.ts';
 import { failureAttributes, inferenceSpanName, requestAttributes, responseAttributes } from '../telemetry/gen-ai.ts';
 import { callOutcome } from '../telemetry/outcome.ts';
 import type { CallOutcome } from '../telemetry/record.ts';
@@ -12,6 +13,8 @@ export interface Observer {
   readonly clock: Clock;
   /** The name of a configured provider in the conventions for spans. */
   readonly providerName: (provider: string) => string | undefined;
+  /** Undefined: spans hold nothing of what is asked and answered. */
+  readonly capture?: ContentCapture | undefined;
 }
 
 /**
@@ -19,13 +22,15 @@ export interface Observer {
  * that any layer below refuses is recorded like any other.
  */
 export const observe =
-  ({ record, clock, providerName }: Observer): Layer =>
+  ({ record, clock, providerName, capture }: Observer): Layer =>
   (next) =>
   async (call) => {
     const span = call.span.child('chat', 'client');
+    const content = span.isRecorded ? capture : undefined;
     try {
       const response = await next({ ...call, span });
       span.set(responseAttributes(response, firstTokenMs(call)));
+      if (content) span.set(content.response(response));
       record(callOutcome(call, clock.now(), response));
       return response;
     } catch (thrown) {
@@ -38,6 +43,7 @@ export const observe =
       const { target } = call.trail;
       const name = target && providerName(target.provider);
       span.set(requestAttributes(call, name));
+      if (content) span.set(content.request(call.request));
       span.rename(inferenceSpanName(target?.model ?? call.request.model));
       span.end();
     }

@@ -1,5 +1,5 @@
 import { cors } from '@connectrpc/connect';
-import type { HttpHandler } from './http-message.ts';
+import type { HttpHandler, HttpRequest } from './http-message.ts';
 
 const METHODS = cors.allowedMethods.join(', ');
 
@@ -15,12 +15,18 @@ const REQUEST_HEADERS = [
   'X-Trace-Id',
 ].join(', ');
 
+/** Further ones that a page may send: those of the gateway, and those with which OpenAI's clients say what they are. */
+const FURTHER_HEADER = /^x-(?:antiphon|stainless)-[a-z-]{1,64}$/i;
+const MOST_FURTHER = 32;
+
 const REPLY_HEADERS = [
   ...cors.exposedHeaders,
   'Grpc-Retry-Pushback-Ms',
   'Retry-After',
+  'Retry-After-Ms',
   'X-Request-Id',
   'X-Session-Id',
+  'X-Should-Retry',
   'X-Source-Agent',
   'X-Trace-Id',
 ].join(', ');
@@ -46,11 +52,18 @@ export function corsHandler(origins: readonly string[]): HttpHandler {
     }
     if (permitted) {
       response.setHeader('access-control-allow-methods', METHODS);
-      response.setHeader('access-control-allow-headers', REQUEST_HEADERS);
+      response.setHeader('access-control-allow-headers', allowedHeaders(request));
       response.setHeader('access-control-max-age', String(MAX_AGE_SECONDS));
     }
     response.writeHead(204);
     response.end();
     return true;
   };
+}
+
+/** The known ones, and those of the further ones that are asked for. */
+function allowedHeaders({ headers }: HttpRequest): string {
+  const asked = String(headers['access-control-request-headers'] ?? '').split(',', MOST_FURTHER);
+  const further = asked.map((name) => name.trim()).filter((name) => FURTHER_HEADER.test(name));
+  return [REQUEST_HEADERS, ...further].join(', ');
 }

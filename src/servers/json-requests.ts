@@ -29,8 +29,8 @@ class CheckingDecoder extends TextDecoder {
   }
 }
 
-/** Of protobuf-es's message, only what names a part of the contract. */
-function explain(thrown: unknown): string {
+/** What of protobuf-es's message on JSON that does not fit may be told: only what names a part of the contract. */
+export function explain(thrown: unknown): string {
   if (!(thrown instanceof Error) || 'code' in thrown) return 'The request is not UTF-8.';
   const field = /^cannot decode field ([\w.]+) from JSON/.exec(thrown.message)?.[1];
   if (field) return `The JSON of the request does not fit the field ${field}.`;

@@ -1,6 +1,6 @@
 import { status as statusNames } from '@grpc/grpc-js';
 import type { CallContext } from '#gen/antiphon/v1/completion_pb.js';
-import { GatewayError, type GrpcCode, grpcCode, toGatewayError } from '../core/errors.ts';
+import { GatewayError, grpcCode, toGatewayError } from '../core/errors.ts';
 import type { Span } from '../core/span.ts';
 import type { TracedCall } from '../core/tracing.ts';
 import type { Inbound } from '../services/service.ts';
@@ -40,7 +40,7 @@ const LEAST_SLACK_MS = 20;
 const MOST_SLACK_MS = 1_000;
 
 /** The codes that OpenTelemetry counts as errors of a server. https://opentelemetry.io/docs/specs/semconv/rpc/grpc */
-const SERVER_FAILURES: ReadonlySet<GrpcCode> = new Set([
+const SERVER_FAILURES: ReadonlySet<number> = new Set([
   grpcCode.deadlineExceeded,
   grpcCode.unimplemented,
   grpcCode.internal,
@@ -179,9 +179,11 @@ class ActiveCall<T> implements Running {
   }
 
   #endSpan(): void {
-    const code = this.#failure?.rule.code ?? 0;
-    this.#span?.set({ 'rpc.status_code': statusNames[code] });
-    if (this.#failure && SERVER_FAILURES.has(this.#failure.rule.code)) this.#span?.fail(this.#failure.kind);
+    const { code = 0, http = 200 } = this.#failure?.rule ?? {};
+    const isHttp = this.#arrival.system === 'http';
+    this.#span?.set(isHttp ? { 'http.response.status_code': http } : { 'rpc.status_code': statusNames[code] });
+    const isOurs = isHttp ? http >= 500 : SERVER_FAILURES.has(code);
+    if (this.#failure && isOurs) this.#span?.fail(this.#failure.kind);
     this.#span?.end();
   }
 }

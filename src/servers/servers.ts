@@ -1,9 +1,11 @@
 import { createServer } from 'node:net';
+import type { JsonValue } from '@bufbuild/protobuf';
 import type { HealthResponse, ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
 import type { LlmService } from '../services/service.ts';
 import { loggedError } from '../telemetry/plain-text.ts';
+import type { CountedOfTarget } from '../telemetry/snapshot.ts';
 import { connectHandler } from './connect.ts';
 import { corsHandler } from './cors.ts';
 import { type Drainable, drain } from './drain.ts';
@@ -12,7 +14,9 @@ import { HealthState, healthService, ServingStatus } from './health.ts';
 import { healthPage } from './health-page.ts';
 import { httpDoor } from './http.ts';
 import type { HttpHandler } from './http-message.ts';
+import { jsonRpcHandler } from './json-rpc.ts';
 import { type Address, type Listening, listen } from './listen.ts';
+import { openAiHandler } from './openai.ts';
 import type { PlainService } from './plain.ts';
 import { probeHandler } from './probes.ts';
 import { followProviders } from './provider-services.ts';
@@ -27,6 +31,8 @@ export interface ServersPlan extends DoorTools {
   readonly health?: () => HealthResponse;
   /** The state of each provider, for its service in `grpc.health.v1`. Undefined: there are no such services. */
   readonly providers?: () => readonly Pick<ProviderHealth, 'provider' | 'status'>[];
+  /** What is counted now, for `llm.metrics` of JSON-RPC. Undefined: nothing is. */
+  readonly snapshot?: () => readonly CountedOfTarget[];
   /** Further handlers for the HTTP port, asked after the built-in ones. */
   readonly handlers?: readonly HttpHandler[];
 }
@@ -83,6 +89,9 @@ function following({ providers: read, clock, log, redact }: ServersPlan, health:
   return followProviders(health, read, clock, failed);
 }
 
+const snapshotJson = ({ snapshot }: ServersPlan): JsonValue =>
+  (snapshot?.() ?? []).map((each) => ({ ...each })) as unknown as JsonValue;
+
 type Door = Drainable & Pick<Listening, 'address'>;
 
 function plainServices(config: DoorSettings, health: HealthState): PlainService[] {
@@ -112,6 +121,8 @@ async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): P
     probeHandler(health),
     ...(plan.health ? [healthPage(plan.health)] : []),
     connectHandler(config, service, plainServices(config, health), calls, plan),
+    openAiHandler({ settings: config, service, calls, tools: plan }),
+    jsonRpcHandler({ settings: config, service, calls, tools: plan, metrics: () => snapshotJson(plan) }),
     ...(plan.handlers ?? []),
   ];
   const leaving = () => health.get('') !== ServingStatus.SERVING;

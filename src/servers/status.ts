@@ -25,6 +25,9 @@ export type Detail =
 /** How a failed call ends, whatever the protocol. Small enough for the trailers of any client. */
 export interface RpcStatus {
   readonly code: GrpcCode;
+  /** The same for a caller over plain HTTP. */
+  readonly http: number;
+  readonly reason: ErrorReason;
   /** Well formed, without control characters or secrets. */
   readonly message: string;
   readonly details: readonly Detail[];
@@ -62,7 +65,8 @@ export function statusOf(error: GatewayError, redact: Redact): RpcStatus {
   if (waitMs !== undefined) {
     details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay: durationFromMs(waitMs) }) });
   }
-  const status = { code: error.rule.code, message, details, retryAfterMs: waitMs };
+  const { code, http, reason } = error.rule;
+  const status = { code, http, reason, message, details, retryAfterMs: waitMs };
   if (violations?.length) {
     details.push({ desc: BadRequestSchema, value: badRequest(violations, redact, roomIn(status)) });
   }

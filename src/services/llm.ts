@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import {
   CacheStatus,
   type CompleteRequest,
+  CompleteRequestSchema,
   type CompleteResponse,
   CostSchema,
   CostStatus,
@@ -49,6 +50,10 @@ export function llmService(parts: LlmServiceParts): LlmService {
       const call = openCall(request, inbound, trail, sink);
       check(call, parts);
       sink.completed(await answered(complete, call, clock));
+    },
+
+    refuse(thrown, inbound) {
+      parts.refused(openCall(create(CompleteRequestSchema), inbound, newTrail()), toGatewayError(thrown));
     },
 
     async listModels(request) {

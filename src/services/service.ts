@@ -38,5 +38,7 @@ export interface LlmService {
   /** Resolves after `completed` was written. Rejects instead if the answer is not whole. */
   streamComplete(request: CompleteRequest, inbound: Inbound, out: StreamOut): Promise<void>;
   listModels(request: ListModelsRequest, inbound: Inbound): Promise<ListModelsResponse>;
+  /** Records a call that a door refused, since what came is no request. Whatever was thrown becomes its error. */
+  refuse(thrown: unknown, inbound: Inbound): void;
   health(request: HealthRequest, inbound: Inbound): Promise<HealthResponse>;
 }

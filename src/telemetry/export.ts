@@ -3,12 +3,19 @@ import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { Resource } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+import { MAX_CONTENT_CHARACTERS } from './content.ts';
 import type { Logger } from './log.ts';
 import { batchingFromEnv, samplerFromEnv, spanLimitsFromEnv } from './otel-env.ts';
 import type { TraceIds } from './tracing.ts';
 
 /** Longer attributes are cut: much of what they hold was written by callers. */
 const MAX_ATTRIBUTE_CHARACTERS = 1024;
+
+/**
+ * Spans with content are large, so that fewer wait and fewer go at once: some 50 MB may wait, and a batch stays below
+ * the 20 MiB that collectors take.
+ */
+const WITH_CONTENT = { maxQueueSize: 1024, maxExportBatchSize: 128 };
 
 export interface SpanExport {
   readonly tracer: Tracer;
@@ -24,6 +31,8 @@ export interface SpanExportOptions {
   readonly ids: TraceIds;
   /** Counts what is sent and what is lost. */
   readonly meterProvider: MeterProvider;
+  /** There must be room for what is asked and answered. */
+  readonly captureContent: boolean;
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
@@ -31,19 +40,22 @@ export interface SpanExportOptions {
  * Sends spans in batches, from a queue with a bound: when the collector is slow or down, spans are dropped and counted,
  * and nobody waits.
  */
-export function exportSpans({ endpoint, resource, version, ids, meterProvider, log }: SpanExportOptions): SpanExport {
+export function exportSpans(options: SpanExportOptions): SpanExport {
+  const { endpoint, resource, version, ids, meterProvider, captureContent, log } = options;
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
   const processor = new BatchSpanProcessor({
     exporter: new ToldExporter(exporter, log),
     selfObsMeterProvider: meterProvider,
+    ...(captureContent && WITH_CONTENT),
     ...batchingFromEnv(),
   });
   const sampler = samplerFromEnv();
+  const attributeValueLengthLimit = captureContent ? MAX_CONTENT_CHARACTERS : MAX_ATTRIBUTE_CHARACTERS;
   const provider = new TracerProvider({
     resource,
     idGenerator: ids,
     spanProcessors: [processor],
-    spanLimits: { attributeValueLengthLimit: MAX_ATTRIBUTE_CHARACTERS, ...spanLimitsFromEnv() },
+    spanLimits: { attributeValueLengthLimit, ...spanLimitsFromEnv() },
     ...(sampler && { sampler }),
   });
   return {

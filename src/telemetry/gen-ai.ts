@@ -1,4 +1,5 @@
 import {
+  CacheStatus,
   type CompleteResponse,
   type Cost,
   FinishReason,
@@ -13,7 +14,7 @@ import { readCost } from './cost.ts';
 
 /*
  * OpenTelemetry's GenAI conventions, as literals: they are in development, and the package of names still has older
- * ones. Content (messages, instructions, tool definitions, stop texts) is never recorded.
+ * ones. Content (messages, instructions, tool definitions, stop texts) is never here: see `content.ts`.
  * Source: https://github.com/open-telemetry/semantic-conventions-genai (2026-11-21).
  */
 
@@ -43,6 +44,9 @@ export function requestAttributes(
     'gen_ai.request.seed': request.seed === undefined ? undefined : safeInteger(request.seed),
     'gen_ai.request.reasoning.level': reasoningLevel(request.reasoning),
     'gen_ai.output.type': outputType(request.responseFormat),
+    'antiphon.source_agent': context.sourceAgent || undefined,
+    'antiphon.session_id': context.sessionId || undefined,
+    'antiphon.provider': trail.target?.provider,
     'antiphon.selection.reason': trail.selectionReason || undefined,
     'antiphon.rule': trail.rule,
     'antiphon.attempts': trail.attempts.length || undefined,
@@ -57,8 +61,9 @@ export function responseAttributes(response: CompleteResponse, firstTokenMs?: nu
   return {
     'gen_ai.response.id': response.providerResponseId || undefined,
     'gen_ai.response.model': response.providerModel || undefined,
-    'gen_ai.response.finish_reasons': [finishReasons[response.finishReason]],
+    'gen_ai.response.finish_reasons': [finishReasonName(response.finishReason)],
     'gen_ai.response.time_to_first_chunk': firstTokenMs === undefined ? undefined : firstTokenMs / 1000,
+    'antiphon.cache.status': cacheStatuses[response.cacheStatus],
     ...usageAttributes(response.usage),
     ...costAttributes(response.cost),
   };
@@ -95,6 +100,17 @@ const finishReasons: Readonly<Record<FinishReason, string>> = {
   [FinishReason.ERROR]: 'error',
   [FinishReason.OTHER]: 'other',
   [FinishReason.FALLBACK]: 'fallback',
+};
+
+/** The word of the conventions. */
+export const finishReasonName = (reason: FinishReason): string => finishReasons[reason];
+
+const cacheStatuses: Readonly<Record<CacheStatus, string>> = {
+  // Nobody has said anything of a cache.
+  [CacheStatus.UNSPECIFIED]: 'bypass',
+  [CacheStatus.BYPASS]: 'bypass',
+  [CacheStatus.MISS]: 'miss',
+  [CacheStatus.HIT]: 'hit',
 };
 
 const safeInteger = (value: bigint): number | undefined => {

@@ -12,6 +12,7 @@ import { readCost } from './cost.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
 import { processMetrics, type Strain } from './process-metrics.ts';
 import { type ProviderGauges, resilienceMetrics } from './resilience-metrics.ts';
+import { type CountedOfTarget, snapshotOf } from './snapshot.ts';
 import { newFamilies, SeriesIndex, type TargetSeries } from './target-series.ts';
 
 /** What is measured of a call when it is over. */
@@ -75,6 +76,8 @@ export interface Metrics {
   readonly configReloaded: (result: ReloadResult) => void;
   /** Gives labels of their own to these, too. At most 1,000 providers have some. */
   readonly know: (names: KnownNames) => void;
+  /** What is counted now. */
+  readonly snapshot: () => readonly CountedOfTarget[];
   readonly producer: MetricProducer;
 }
 
@@ -114,7 +117,14 @@ export function callMetrics(options: MetricsOptions): Metrics {
       return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
     },
   };
-  return { metrics: recording(series), tell: resilience.tell, configReloaded: config.reloaded, know, producer };
+  return {
+    metrics: recording(series),
+    tell: resilience.tell,
+    configReloaded: config.reloaded,
+    know,
+    snapshot: () => snapshotOf(all),
+    producer,
+  };
 }
 
 const recording = (series: SeriesIndex): CallMetrics => ({

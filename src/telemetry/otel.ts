@@ -41,6 +41,8 @@ export interface TelemetryOptions {
   readonly strain?: () => Strain;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Spans hold what is asked and answered, so that there must be room for it. Default: they do not. */
+  readonly captureContent?: boolean;
   /** How long `shutdown` may wait for the collector. */
   readonly flushMs?: number;
 }
@@ -54,6 +56,7 @@ export interface Telemetry {
   readonly configReloaded: Metrics['configReloaded'];
   /** Gives metric labels of their own to these, too. */
   readonly know: Metrics['know'];
+  readonly snapshot: Metrics['snapshot'];
   /** Where metrics are served, as bound: host and port. */
   readonly metricsAddress: string;
   /** Sends what is recorded, as far as the time allows, and stops serving metrics. Never rejects. */
@@ -107,7 +110,7 @@ const describeService = ({ serviceName, version }: TelemetryOptions): Resource =
 
 /** The tracing packages cost time and memory at the start, so they are loaded only if spans have somewhere to go. */
 async function startTracing(
-  { otlpEndpoint, version, log }: TelemetryOptions,
+  { otlpEndpoint, version, captureContent = false, log }: TelemetryOptions,
   resource: Resource,
   meterProvider: MeterProvider,
 ): Promise<{ tracing: Tracing; spans?: SpanExport }> {
@@ -116,7 +119,7 @@ async function startTracing(
   if (spansAreOff()) return { tracing: carryingTracing };
   const { exportSpans } = await import('./export.ts');
   const ids = new TraceIds();
-  const spans = exportSpans({ endpoint: otlpEndpoint, resource, version, ids, meterProvider, log });
+  const spans = exportSpans({ endpoint: otlpEndpoint, resource, version, ids, meterProvider, captureContent, log });
   return { tracing: recordingTracing(spans.tracer, ids), spans };
 }
 

@@ -1,4 +1,4 @@
-import type { CompleteResponse, Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import type { CompleteRequest, CompleteResponse, Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
 import type { Call, Trail } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
 import { addUsage, withSpent } from '../core/spent.ts';
@@ -29,9 +29,17 @@ export function callOutcome(call: Call, endedMs: number, result: CompleteRespons
     fallbacks: trail.fallbacks,
     selectionReason: trail.selectionReason,
     rule: trail.rule,
-    requestType: request.requestType,
-    labels: request.labels,
+    ...(failed ? keepingTheRules(request) : { requestType: request.requestType, labels: request.labels }),
   };
+}
+
+const REQUEST_TYPE = /^[a-z0-9_.-]{1,64}$/;
+const MAX_LABEL = 256;
+
+/** A request that was refused may have anything in these places, a prompt too: what breaks their rules is left out. */
+function keepingTheRules({ requestType, labels }: CompleteRequest): Pick<CallOutcome, 'requestType' | 'labels'> {
+  const kept = Object.entries(labels).filter(([key, label]) => REQUEST_TYPE.test(key) && label.length <= MAX_LABEL);
+  return { requestType: REQUEST_TYPE.test(requestType) ? requestType : '', labels: Object.fromEntries(kept) };
 }
 
 /** What the answer used and cost, and the tries that did not give it. */

@@ -23,6 +23,7 @@ export function startSpan(tracer: Tracer, name: string, kind: SpanKind, parent: 
 
 /** A span that goes to the collector when it ends. */
 class RecordedSpan implements Span {
+  readonly isRecorded = true;
   readonly #tracer: Tracer;
   readonly #span: ApiSpan;
 
@@ -64,6 +65,7 @@ class RecordedSpan implements Span {
 
 /** A span that is not recorded: its trace goes on to the provider, and all below it share it. */
 class CarriedSpan implements Span {
+  readonly isRecorded = false;
   readonly #makeTraceparent: () => string;
   #traceparent: string | undefined;
 

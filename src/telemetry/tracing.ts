@@ -59,12 +59,20 @@ function remoteContext({ traceId, spanId, sampled, tracestate }: RemoteParent): 
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true, ...traceState });
 }
 
-/** Source of the `rpc` names: https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/ (2026-11-21). */
-const serverAttributes = ({ method, system }: TracedCall, { traceId, sourceAgent, sessionId }: CallContext) => ({
-  'rpc.system.name': system,
-  'rpc.method': method,
+const serverAttributes = (call: TracedCall, { traceId, sourceAgent, sessionId }: CallContext) => ({
+  ...doorAttributes(call),
   'antiphon.trace_id': traceId,
   'antiphon.source_agent': sourceAgent || undefined,
   'antiphon.session_id': sessionId || undefined,
   'gen_ai.conversation.id': sessionId || undefined,
 });
+
+/**
+ * Source of the names: https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/ and
+ * https://opentelemetry.io/docs/specs/semconv/http/http-spans/ (2026-11-21).
+ */
+function doorAttributes({ method, system }: TracedCall) {
+  if (system !== 'http') return { 'rpc.system.name': system, 'rpc.method': method };
+  const [verb, route] = method.split(' ', 2);
+  return { 'http.request.method': verb, 'http.route': route };
+}

@@ -56,7 +56,7 @@ describe('the defaults', () => {
       mock: { seed: 0, latencyMs: 0, tokensPerSecond: 0, errorRate: 0 },
       maxResponseBytes: 33_554_432,
       maxEventBytes: 1_048_576,
-      telemetry: { serviceName: 'antiphon', otlpEndpoint: undefined, logLevel: 'info' },
+      telemetry: { serviceName: 'antiphon', otlpEndpoint: undefined, logLevel: 'info', captureContent: false },
       secrets: [],
     });
   });
@@ -137,6 +137,41 @@ describe('the variables', () => {
     const { server, telemetry } = load({ ANTIPHON_GRPC_PORT: '7005', ANTIPHON_LOG_LEVEL: '' }, file);
     expect(server).toMatchObject({ host: '::1', grpcPort: 7005, httpPort: 7001, metricsPort: 9464 });
     expect(telemetry.logLevel).toBe('warn');
+  });
+
+  const CAPTURE = 'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT';
+
+  it.each<[string, boolean]>([
+    ['true', true],
+    ['TRUE', true],
+    ['span_only', true],
+    ['SPAN_AND_EVENT', true],
+    ['false', false],
+    ['EVENT_ONLY', false],
+    ['no_content', false],
+    ['', false],
+  ])('for the capture of content: %s is %s', (value, expected) => {
+    expect(load({ [CAPTURE]: value }).telemetry.captureContent).toBe(expected);
+  });
+
+  it('yield to the file for the capture of content', () => {
+    for (const value of [true, false]) {
+      const { telemetry } = load({ [CAPTURE]: String(!value) }, `telemetry: { capture_content: ${value} }`);
+      expect(telemetry.captureContent).toBe(value);
+    }
+    expect(said({ [CAPTURE]: 'some' })).toEqual([`${CAPTURE} is not true or false`]);
+  });
+
+  it('say at the start that content is captured, or that it cannot be', () => {
+    const about = (env: Env) => load(env).notices.filter((notice) => notice.includes('capture_content'));
+    const collector = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' };
+    expect(about(collector)).toEqual([]);
+    expect(about({ ...collector, [CAPTURE]: 'true' })).toEqual([
+      'Spans hold what is asked and answered (telemetry.capture_content): see who may read them.',
+    ]);
+    expect(about({ [CAPTURE]: 'true' })).toEqual([
+      'telemetry.capture_content is true and has no effect: there is no collector of spans.',
+    ]);
   });
 
   it('win over a value of the file that has a problem', () => {

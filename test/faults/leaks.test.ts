@@ -222,6 +222,7 @@ test('row 85: no key and no prompt in any error, header, log line, metric or spa
   const clients = {
     gRPC: grpcClient(gateway.grpcPort),
     'Connect, JSON': connectClient(gateway.httpPort, { binary: false }),
+    'gRPC-Web': connectClient(gateway.httpPort, { protocol: 'grpc-web' }),
   };
   onTestFinished(() => {
     for (const client of Object.values(clients)) client.close();

@@ -1,21 +1,24 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
 import { textDelta } from '../../src/core/events.ts';
 import { noSpan, type Span } from '../../src/core/span.ts';
 import { impersonate } from '../../src/layers/impersonate.ts';
-import { observe } from '../../src/layers/observe.ts';
+import { type Observer, observe } from '../../src/layers/observe.ts';
+import type { ContentCapture } from '../../src/telemetry/content.ts';
 import type { CallOutcome } from '../../src/telemetry/record.ts';
 import { helloRequest, helloResponse, listSink, testCall } from '../support/calls.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 /** The layer, with everything it tells. */
-function observed() {
+function observed(options: Partial<Observer> & { readonly isRecorded?: boolean } = {}) {
+  const { isRecorded = true, ...parts } = options;
   const clock = fakeClock();
   const outcomes: CallOutcome[] = [];
   const attributes: Record<string, unknown> = {};
   const events: string[] = [];
   const span: Span = {
     ...noSpan,
+    isRecorded,
     set: (more) => void Object.assign(attributes, more),
     rename: (name) => void events.push(`rename ${name}`),
     fail: (type) => void events.push(`fail ${type}`),
@@ -32,6 +35,7 @@ function observed() {
     record: (outcome) => void outcomes.push(outcome),
     clock,
     providerName: (provider) => (provider === 'mock' ? 'mock.conventional' : undefined),
+    ...parts,
   });
   return { clock, outcomes, attributes, events, parent, layer };
 }
@@ -98,6 +102,49 @@ describe('observe', () => {
     })(testCall({ span: parent }));
     await expect(failing).rejects.toMatchObject({ kind: 'internal' });
     expect(outcomes[0]?.usage).toBe(usage);
+  });
+});
+
+describe('what is asked and answered', () => {
+  const asked: string[] = [];
+  const capture: ContentCapture = {
+    request() {
+      asked.push('request');
+      return { 'gen_ai.input.messages': 'in' };
+    },
+    response() {
+      asked.push('response');
+      return { 'gen_ai.output.messages': 'out' };
+    },
+  };
+  beforeEach(() => void asked.splice(0));
+
+  it('is on the span of a call that is answered', async () => {
+    const { parent, layer, attributes } = observed({ capture });
+    await layer(async () => helloResponse())(testCall({ span: parent }));
+    expect(attributes).toMatchObject({ 'gen_ai.input.messages': 'in', 'gen_ai.output.messages': 'out' });
+  });
+
+  it('is on the span of a call that fails as far as there is some', async () => {
+    const { parent, layer, attributes } = observed({ capture });
+    const failing = layer(async () => {
+      throw new GatewayError('upstream_error', 'no');
+    })(testCall({ span: parent }));
+    await expect(failing).rejects.toMatchObject({ kind: 'upstream_error' });
+    expect([attributes['gen_ai.input.messages'], asked]).toEqual(['in', ['request']]);
+  });
+
+  it('is not even worked out where the span goes nowhere', async () => {
+    const { parent, layer } = observed({ capture, isRecorded: false });
+    await layer(async () => helloResponse())(testCall({ span: parent }));
+    expect(asked).toEqual([]);
+  });
+
+  it('is not there by default', async () => {
+    const { parent, layer, attributes } = observed();
+    await layer(async () => helloResponse())(testCall({ span: parent }));
+    expect(JSON.stringify(attributes)).not.toContain('hello');
+    expect(Object.keys(attributes).filter((name) => /messages|instructions|definitions/.test(name))).toEqual([]);
   });
 });
 

@@ -56,6 +56,7 @@ function seenSpan(): SeenSpan {
     failedAs: undefined,
     ended: 0,
     traceparent: undefined,
+    isRecorded: true,
     child: seenSpan,
     rename: () => undefined,
     set(attributes) {
@@ -105,6 +106,7 @@ export function scripted(overrides: Partial<LlmService> = {}): LlmService {
       }
     },
     listModels: async () => create(ListModelsResponseSchema, { models: [{ id: 'echo', provider: 'mock' }] }),
+    refuse: () => undefined,
     health: async () => create(HealthResponseSchema, { status: HealthStatus.SERVING, version: '1.2.3' }),
     ...overrides,
   };

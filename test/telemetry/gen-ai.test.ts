@@ -2,6 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import {
   AttemptSchema,
+  CacheStatus,
   CallContextSchema,
   CompleteRequestSchema,
   CompleteResponseSchema,
@@ -57,7 +58,7 @@ describe('what is asked', () => {
       },
       TARGET,
     );
-    const context = create(CallContextSchema, { sessionId: 's-1' });
+    const context = create(CallContextSchema, { sessionId: 's-1', sourceAgent: 'planner' });
     const attributes = given(requestAttributes({ ...call, context, sink }, 'openai'));
     expect(attributes).toEqual({
       'gen_ai.operation.name': 'chat',
@@ -72,6 +73,9 @@ describe('what is asked', () => {
       'gen_ai.request.seed': 42,
       'gen_ai.request.reasoning.level': 'xhigh',
       'gen_ai.output.type': 'json',
+      'antiphon.source_agent': 'planner',
+      'antiphon.session_id': 's-1',
+      'antiphon.provider': 'my-openai',
     });
     expect(JSON.stringify(attributes)).not.toContain('the ');
   });
@@ -120,7 +124,10 @@ describe('what is asked', () => {
 describe('what is answered', () => {
   it('without usage', () => {
     const response = create(CompleteResponseSchema, { finishReason: FinishReason.STOP });
-    expect(given(responseAttributes(response))).toEqual({ 'gen_ai.response.finish_reasons': ['stop'] });
+    expect(given(responseAttributes(response))).toEqual({
+      'gen_ai.response.finish_reasons': ['stop'],
+      'antiphon.cache.status': 'bypass',
+    });
   });
 
   it('with everything, and no content', () => {
@@ -129,6 +136,7 @@ describe('what is answered', () => {
       providerResponseId: 'chatcmpl-1',
       providerModel: 'gpt-6-luna-2026-01-01',
       finishReason: FinishReason.TOOL_CALLS,
+      cacheStatus: CacheStatus.MISS,
       usage: {
         inputTokens: 100n,
         outputTokens: 50n,
@@ -145,6 +153,7 @@ describe('what is answered', () => {
       'gen_ai.response.model': 'gpt-6-luna-2026-01-01',
       'gen_ai.response.finish_reasons': ['tool_call'],
       'gen_ai.response.time_to_first_chunk': 0.25,
+      'antiphon.cache.status': 'miss',
       'gen_ai.usage.input_tokens': 100,
       'gen_ai.usage.output_tokens': 50,
       'gen_ai.usage.cache_read.input_tokens': 30,

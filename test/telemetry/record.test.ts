@@ -337,6 +337,14 @@ describe('the outcome of a completion', () => {
     });
   });
 
+  it('that failed has of its own words only those that keep their rules: it may be refused for the others', () => {
+    const labels = { team: 'search', 'Project Nightingale': 'x', long: 'x'.repeat(257) };
+    const request = create(CompleteRequestSchema, { requestType: 'Tell nobody.', labels });
+    const error = new GatewayError('invalid_request', 'no');
+    expect(callOutcome(call({ request }), 1500, error)).toMatchObject({ requestType: '', labels: { team: 'search' } });
+    expect(callOutcome(call(), 1500, error)).toMatchObject({ requestType: 'summary', labels: { a: 'b' } });
+  });
+
   it('counts all tries, whichever of them gave the answer', () => {
     const trail = { ...newTrail(), partialUsage: create(UsageSchema, { inputTokens: 1n }), partialCost: cost };
     const response = create(CompleteResponseSchema, { usage, cost });

@@ -21,6 +21,11 @@ export class Violations {
     if (isSet) this.add(path, 'is not supported by this version; leave it out', 'field_not_supported');
   }
 
+  /** Whether something was found at this path. */
+  has(path: string): boolean {
+    return this.#found.some(({ violation }) => violation.field === path);
+  }
+
   get full(): boolean {
     return this.#found.length >= MOST_TOLD;
   }

@@ -15,18 +15,22 @@ import {
 const ASKED = { model: 'some-model', messages: [{ role: 'user' as const, content: 'hello' }] };
 
 /** What the package `openai` makes of a recorded chat completion. Errors: those of the package. */
-export async function officialChat({ mode }: Exchange, baseURL: string): Promise<Reading> {
+export const officialChat = ({ mode }: Exchange, baseURL: string): Promise<Reading> =>
+  readChat(ASKED, mode === 'stream', baseURL);
+
+/** What it makes of the answer to a request. Errors: those of the package. */
+export async function readChat(asked: typeof ASKED, isStream: boolean, baseURL: string): Promise<Reading> {
   const client = new OpenAI({ apiKey: 'sk-test-official', baseURL, maxRetries: 0 });
-  if (mode !== 'stream') return bodyReading(await client.chat.completions.create({ ...ASKED, stream: false }));
+  if (!isStream) return bodyReading(await client.chat.completions.create({ ...asked, stream: false }));
   const reasoning: string[] = [];
   try {
-    const stream = client.chat.completions.stream({ ...ASKED, stream: true });
+    const stream = client.chat.completions.stream({ ...asked, stream: true });
     stream.on('chunk', (chunk) => reasoning.push(reasoningOf(chunk.choices[0]?.delta)));
     const reading = bodyReading(await stream.finalChatCompletion());
     return { ...reading, reasoning: reasoning.join('') };
   } catch (error) {
     if (!(error instanceof Error) || !TOO_STRICT.test(error.message)) throw error;
-    return plainStream(client);
+    return plainStream(client, asked);
   }
 }
 
@@ -34,11 +38,11 @@ export async function officialChat({ mode }: Exchange, baseURL: string): Promise
 const TOO_STRICT = /^missing role|^tool call snapshot missing `type`/;
 
 /** What its plain stream gives, put together here. */
-async function plainStream(client: OpenAI): Promise<Reading> {
+async function plainStream(client: OpenAI, asked: typeof ASKED): Promise<Reading> {
   const heard = { text: '', reasoning: '', finish: '' };
   const calls: { id: string; name: string; arguments: string }[] = [];
   let usage: ReadUsage | undefined;
-  for await (const chunk of await client.chat.completions.create({ ...ASKED, stream: true })) {
+  for await (const chunk of await client.chat.completions.create({ ...asked, stream: true })) {
     const [choice] = chunk.choices;
     heard.text += choice?.delta.content ?? '';
     heard.reasoning += reasoningOf(choice?.delta);

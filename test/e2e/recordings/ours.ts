@@ -24,7 +24,7 @@ export interface OurReader {
 const { complete, streamComplete } = LlmService.method;
 
 /** The provider that a recording is asked of: one for each kind, and one more for each further interface. */
-function providerFor(exchange: Exchange): { readonly name: string; readonly lines: string } {
+export function providerFor(exchange: Exchange): { readonly name: string; readonly lines: string } {
   const kind = kindOf(exchange);
   if (kind !== 'openai') return { name: `of_${kind}`, lines: `kind: ${kind}` };
   const api = exchange.endpoint === 'responses' ? 'responses' : 'chat';
@@ -44,9 +44,14 @@ function fileFor(exchanges: readonly Exchange[], url: string): string {
   return `${models}\nmedia: { fetch: false }\nproviders:\n${entries.join('\n')}\n`;
 }
 
-export async function startOurs(exchanges: readonly Exchange[], url: string): Promise<OurReader> {
+/** A gateway with all of those providers at one address. */
+export function startBefore(exchanges: readonly Exchange[], url: string): Promise<TestGateway> {
   const env = { TEST_KEY: 'sk-test-of-the-gateway', ALLOWED_MODELS: '*', LLM_MAX_RETRIES: '0' };
-  const gateway: TestGateway = await startGateway({ env, file: fileFor(exchanges, url) });
+  return startGateway({ env, file: fileFor(exchanges, url) });
+}
+
+export async function startOurs(exchanges: readonly Exchange[], url: string): Promise<OurReader> {
+  const gateway = await startBefore(exchanges, url);
   const client: DoorClient = grpcClient(gateway.grpcPort);
   return {
     async unary(exchange) {
