@@ -13,6 +13,7 @@ export interface Loop {
   readonly concurrency: number;
   readonly seconds: number;
   readonly rampMs?: number;
+  readonly everyMs?: number;
 }
 
 export const jobOf = (to: Subject['destination'], { model, rampMs = 0, ...loop }: Loop): LoopJob => ({

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, Subject } from './bench.ts';
+import { halfLoad } from './half-load.ts';
 import type { LoopResult } from './load/job.ts';
 import { percentile } from './load/loop.ts';
 import { type Loop, measured, runLoop, SPARE_MS, sampleRss } from './loops.ts';
@@ -137,4 +138,4 @@ async function cancelLatencies(bench: Bench, { destination: to }: Subject, strea
 }
 
 /** In the order in which they run. */
-export const scenarios: readonly Scenario[] = [idle, paced, mixed, unary, fast, latency, cancel];
+export const scenarios: readonly Scenario[] = [idle, paced, mixed, unary, fast, latency, halfLoad, cancel];

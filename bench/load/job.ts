@@ -24,6 +24,8 @@ export interface LoopJob {
   readonly seconds: number;
   /** Callers begin spread over this time. */
   readonly rampMs: number;
+  /** How often each caller begins a call, unless the last one takes longer. Undefined: when the last one is over. */
+  readonly everyMs?: number;
   /** After so many wrong answers no further call is begun. */
   readonly errorLimit: number;
 }

@@ -8,7 +8,7 @@ const MAX_ERRORS = 20;
 
 /** Keeps `concurrency` calls going for `seconds`, and waits for the last ones. */
 export async function runLoop(job: LoopJob, caller: Caller): Promise<LoopResult> {
-  const { models, concurrency, seconds, rampMs, errorLimit } = job;
+  const { models, concurrency, seconds, rampMs, everyMs = 0, errorLimit } = job;
   const wholeMs: number[] = [];
   const firstMs: number[] = [];
   const errors: string[] = [];
@@ -37,8 +37,12 @@ export async function runLoop(job: LoopJob, caller: Caller): Promise<LoopResult>
   const callAndRepeat = async (nth: number) => {
     const model = models[nth % models.length] ?? '';
     if (rampMs > 0) await sleep((nth * rampMs) / concurrency);
-    do await one(model);
-    while (machineMs() < endMs && errors.length < errorLimit);
+    let dueMs = machineMs();
+    do {
+      await one(model);
+      dueMs = Math.max(dueMs + everyMs, machineMs());
+      if (everyMs > 0) await sleep(dueMs - machineMs());
+    } while (machineMs() < endMs && errors.length < errorLimit);
   };
 
   await Promise.all(Array.from({ length: concurrency }, (_, nth) => callAndRepeat(nth)));
