@@ -378,7 +378,11 @@ const written = ['src', 'test', 'docs', 'proto', 'bench', 'scripts', 'deploy', '
   .filter((folder) => readdirSync(root).includes(folder))
   .flatMap(filesBelow)
   .concat(readdirSync(root).filter((name) => /\.(?:md|json|ya?ml|ts)$/.test(name) && name !== 'package-lock.json'))
-  .filter((path) => /\.(?:ts|js|md|proto|json|ya?ml|txt|html)$/.test(path) && !/(?:^|\/)(?:fixtures|out)\//.test(path));
+  .filter(
+    (path) =>
+      /\.(?:ts|js|md|proto|json|ya?ml|txt|html)$/.test(path) &&
+      !/(?:^|\/)(?:fixtures|out|node_modules|\.venv)\//.test(path),
+  );
 
 describe('every written file', () => {
   it.each(RESERVED)('says nothing like %s', (pattern) => {

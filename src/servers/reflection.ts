@@ -12,6 +12,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { file_google_rpc_error_details } from '#gen/google/rpc/error_details_pb.js';
 import * as v1 from '#gen/grpc/reflection/v1/reflection_pb.js';
 import * as v1alpha from '#gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { grpcCode } from '../core/errors.ts';
@@ -48,6 +49,8 @@ class Schemas {
   constructor(services: readonly DescService[]) {
     this.#services = services;
     for (const { file } of services) this.#add(file);
+    // What is in the details of errors, for clients that print them.
+    this.#add(file_google_rpc_error_details);
     this.#types = createRegistry(...this.#files.values());
   }
 

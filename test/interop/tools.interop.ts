@@ -62,7 +62,8 @@ describe.for(ports)('%s', ([, portOf]) => {
     const { code, stderr } = await run(grpcurl, ['-plaintext', address, 'antiphon.v1.LlmService/Complete']);
     expect(code).toBe(CODES_FROM + INVALID_ARGUMENT);
     expect(stderr).toContain('messages must have at least one message');
-    expect(stderr).toContain('type.googleapis.com/google.rpc.ErrorInfo');
+    expect(stderr).toContain('"reason": "INVALID_REQUEST"');
+    expect(stderr).toContain('"field": "messages"');
   });
 
   test('ghz makes 200 calls, none of which fails', async (context) => {
