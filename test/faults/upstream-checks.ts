@@ -94,8 +94,13 @@ function expectPartial({ messages }: Reply, { text = '' }: Failure): string {
   return came;
 }
 
-/** What was tried, and what it will have cost: nothing if nothing had come. */
-function expectTold({ error }: Reply, { reason }: Failure, text: string): void {
+/** Whether a provider will want to be paid: something had come, or it was at work when the gateway cut it off. */
+const isBilled = ({ reason, requests }: Failure, text: string): boolean =>
+  text !== '' || (reason === 'UPSTREAM_TIMEOUT' && requests !== 0);
+
+/** What was tried, and what it will have cost. */
+function expectTold({ error }: Reply, failure: Failure, text: string): void {
+  const { reason } = failure;
   const { attempts, usage } = error?.callFailure ?? {};
   const record = {
     provider: 'test',
@@ -104,7 +109,7 @@ function expectTold({ error }: Reply, { reason }: Failure, text: string): void {
     errorReason: ErrorReason[reason],
   };
   expect(attempts).toMatchObject([record]);
-  if (text === '') return expect(usage).toBeUndefined();
+  if (!isBilled(failure, text)) return expect(usage).toBeUndefined();
   expect(usage).toMatchObject({
     estimated: true,
     inputTokens: BigInt(Math.ceil(PROMPT.length / 4)),
@@ -112,8 +117,9 @@ function expectTold({ error }: Reply, { reason }: Failure, text: string): void {
   });
 }
 
-/** The one line of the call. It bills what had come, and nothing if nothing had. */
-function expectLogged({ gateway }: Scene, { reason }: Failure, text: string): void {
+/** The one line of the call. */
+function expectLogged({ gateway }: Scene, failure: Failure, text: string): void {
+  const { reason } = failure;
   const line = gateway.lines().findLast(({ msg }) => msg === 'call');
   expect(line).toMatchObject({
     status: status[GRPC_CODES[reason]],
@@ -121,7 +127,7 @@ function expectLogged({ gateway }: Scene, { reason }: Failure, text: string): vo
     provider: 'test',
     attempts: 1,
   });
-  if (text === '') return expect(line).not.toHaveProperty('output_tokens');
+  if (!isBilled(failure, text)) return expect(line).not.toHaveProperty('output_tokens');
   expect(line).toMatchObject({
     tokens_estimated: true,
     input_tokens: Math.ceil(PROMPT.length / 4),
