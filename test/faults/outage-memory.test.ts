@@ -32,7 +32,8 @@ test('row 79: when memory is short, calls are refused, those of low priority fir
   for (const [share, expected] of ladder) {
     use.share = share;
     await until(`${expected}`, async () => String(await refused()) === String(expected));
-    expect(await stage.gateway.metrics()).toContain(`\nllm_memory_used_ratio ${share}\n`);
+    const gauge = `\nllm_memory_used_ratio ${share}\n`;
+    await until('memory to be looked at', async () => (await stage.gateway.metrics()).includes(gauge));
     calls = first.calls ?? 0;
     expect(await refused()).toEqual(expected);
     expect(first.calls).toBe(calls + expected.filter((isRefused) => !isRefused).length);
