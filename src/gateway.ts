@@ -33,7 +33,7 @@ import { timeouts } from './layers/timeouts.ts';
 import { Pressure } from './resilience/pressure.ts';
 import type { ProviderState, ProviderStates } from './resilience/provider-states.ts';
 import { expectedCost } from './routing/expected-cost.ts';
-import { FALLBACK_PROVIDER } from './routing/goals.ts';
+import { FALLBACK_PROVIDER, isAnswer } from './routing/goals.ts';
 import { ruleFinder } from './routing/rules.ts';
 import { type Select, selector } from './routing/selection.ts';
 import type { ContentCapture } from './telemetry/content.ts';
@@ -198,7 +198,7 @@ const routing = (
     availability: (target) => states.availability(target),
     budgetOf: (provider) => states.of(provider)?.budget ?? NO_BUDGET,
     fastestMs: fastestOf(states),
-    isInstant: ({ provider }) => provider === FALLBACK_PROVIDER,
+    isInstant: isAnswer,
     clock,
     tell,
   });

@@ -2,7 +2,7 @@ import { ModelLifecycle, ModelTier, TaskComplexity } from '#gen/antiphon/v1/mode
 import type { ModelMatcher } from '../core/patterns.ts';
 import type { Route } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
-import { FALLBACK_PROVIDER } from '../routing/goals.ts';
+import { isAnswer } from '../routing/goals.ts';
 import type { RoutingSettings } from '../routing/settings.ts';
 import { havingId, inOrder } from './models.ts';
 import type { Problem } from './problem.ts';
@@ -31,7 +31,7 @@ export function findTargets({ routing }: FileConfig, lookup: TargetLookup): Rout
 /** A problem for each model that may not be called. An answer that needs no model always may. */
 export const notAllowed = ({ found }: RoutingTargets, allowed: ModelMatcher): readonly Problem[] =>
   found
-    .filter(({ target }) => target.provider !== FALLBACK_PROVIDER && !allowed(target))
+    .filter(({ target }) => !isAnswer(target) && !allowed(target))
     .map(({ path }) => ({
       path: pathText(path),
       problem: 'is not among the allowed models',

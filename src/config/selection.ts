@@ -1,6 +1,6 @@
 import { catalogue, catalogueProviders } from '../catalogue/catalogue.ts';
 import { modelPatterns } from '../core/patterns.ts';
-import { FALLBACK_PROVIDER } from '../routing/goals.ts';
+import { isAnswer } from '../routing/goals.ts';
 import { noRouting } from '../routing/settings.ts';
 import { allowedByDefault, type Notes } from './allowed.ts';
 import { ambiguities } from './ambiguity.ts';
@@ -120,7 +120,7 @@ function chooseModels(lookup: TargetLookup, { config, impliedProvider }: Selecti
   const { models } = config;
   const chosen = chosenDefault(config, lookup, notes);
   const targets = findTargets(config, lookup);
-  const routed = targets.found.map(({ target }) => target).filter(({ provider }) => provider !== FALLBACK_PROVIDER);
+  const routed = targets.found.map(({ target }) => target).filter((target) => !isAnswer(target));
   const named = [...(chosen === undefined ? [] : [chosen]), ...routed.map(targetName)];
   const allowedModels = models.allowed ?? allowedByDefault(lookup.places, named, lookup.known, notes);
   const allowed = modelPatterns(allowedModels);

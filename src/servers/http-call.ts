@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Inbound, LlmService } from '../services/service.ts';
-import type { HttpRequest, HttpResponse } from './http-message.ts';
+import { MAX_TIMEOUT_MS } from './connect.ts';
+import { answerJson, type HttpRequest, type HttpResponse } from './http-message.ts';
 import type { Arrival, Calls, Reply, ReplyHeaders, Work } from './rpc.ts';
 import type { DoorTools } from './settings.ts';
 
@@ -13,9 +14,6 @@ export interface HttpCallParts {
 
 /** How long the caller waits, in milliseconds, counted from when its request is whole. */
 const TIMEOUT_HEADER = 'x-antiphon-timeout-ms';
-
-/** The longest timeout a caller may give: 24 hours, as on the other doors. */
-const MAX_TIMEOUT_MS = 24 * 3600 * 1000;
 
 /** A header of a request by its lower-case name. */
 export const headerOf =
@@ -88,12 +86,5 @@ export function whenGone(response: HttpResponse, task: () => void): void {
 
 /** Answers with JSON, unless the caller has gone. */
 export function replyJson(response: HttpResponse, status: number, headers: ReplyHeaders, body: unknown): void {
-  if (response.destroyed || response.headersSent) return;
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    ...headers,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-  });
-  response.end(text);
+  if (!response.destroyed && !response.headersSent) answerJson(response, status, body, headers);
 }

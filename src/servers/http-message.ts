@@ -10,8 +10,17 @@ export type HttpResponse = Parameters<typeof universalResponseToNodeResponse>[1]
 /** Takes a request, or returns false and leaves it to others. `path` is without the query. */
 export type HttpHandler = (request: HttpRequest, response: HttpResponse, path: string) => boolean;
 
-export function answerJson(response: HttpResponse, status: number, body: Readonly<Record<string, unknown>>): void {
+export function answerJson(
+  response: HttpResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.writeHead(status, {
+    ...headers,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  });
   response.end(text);
 }

@@ -89,8 +89,7 @@ function following({ providers: read, clock, log, redact }: ServersPlan, health:
   return followProviders(health, read, clock, failed);
 }
 
-const snapshotJson = ({ snapshot }: ServersPlan): JsonValue =>
-  (snapshot?.() ?? []).map((each) => ({ ...each })) as unknown as JsonValue;
+const snapshotJson = ({ snapshot }: ServersPlan): JsonValue => (snapshot?.() ?? []) as unknown as JsonValue;
 
 type Door = Drainable & Pick<Listening, 'address'>;
 
