@@ -3,9 +3,11 @@ import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { Resource } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Clock } from '../core/clock.ts';
 import { MAX_CONTENT_CHARACTERS } from './content.ts';
 import type { Logger } from './log.ts';
 import { batchingFromEnv, samplerFromEnv, spanLimitsFromEnv } from './otel-env.ts';
+import { SlicedExporter } from './slices.ts';
 import type { TraceIds } from './tracing.ts';
 
 /** Longer attributes are cut: much of what they hold was written by callers. */
@@ -16,6 +18,9 @@ const MAX_ATTRIBUTE_CHARACTERS = 1024;
  * the 20 MiB that collectors take.
  */
 const WITH_CONTENT = { maxQueueSize: 1024, maxExportBatchSize: 128 };
+
+/** So many are serialized in about a millisecond. */
+const SPANS_AT_ONCE = 64;
 
 export interface SpanExport {
   readonly tracer: Tracer;
@@ -33,6 +38,7 @@ export interface SpanExportOptions {
   readonly meterProvider: MeterProvider;
   /** There must be room for what is asked and answered. */
   readonly captureContent: boolean;
+  readonly clock: Pick<Clock, 'after'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
@@ -41,10 +47,10 @@ export interface SpanExportOptions {
  * and nobody waits.
  */
 export function exportSpans(options: SpanExportOptions): SpanExport {
-  const { endpoint, resource, version, ids, meterProvider, captureContent, log } = options;
+  const { endpoint, resource, version, ids, meterProvider, captureContent, clock, log } = options;
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
   const processor = new BatchSpanProcessor({
-    exporter: new ToldExporter(exporter, log),
+    exporter: new ToldExporter(new SlicedExporter(exporter, SPANS_AT_ONCE, clock), log),
     selfObsMeterProvider: meterProvider,
     ...(captureContent && WITH_CONTENT),
     ...batchingFromEnv(),

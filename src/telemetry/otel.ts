@@ -110,7 +110,7 @@ const describeService = ({ serviceName, version }: TelemetryOptions): Resource =
 
 /** The tracing packages cost time and memory at the start, so they are loaded only if spans have somewhere to go. */
 async function startTracing(
-  { otlpEndpoint, version, captureContent = false, log }: TelemetryOptions,
+  { otlpEndpoint, version, captureContent = false, clock, log }: TelemetryOptions,
   resource: Resource,
   meterProvider: MeterProvider,
 ): Promise<{ tracing: Tracing; spans?: SpanExport }> {
@@ -119,7 +119,16 @@ async function startTracing(
   if (spansAreOff()) return { tracing: carryingTracing };
   const { exportSpans } = await import('./export.ts');
   const ids = new TraceIds();
-  const spans = exportSpans({ endpoint: otlpEndpoint, resource, version, ids, meterProvider, captureContent, log });
+  const spans = exportSpans({
+    endpoint: otlpEndpoint,
+    resource,
+    version,
+    ids,
+    meterProvider,
+    captureContent,
+    clock,
+    log,
+  });
   return { tracing: recordingTracing(spans.tracer, ids), spans };
 }
 
