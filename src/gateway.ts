@@ -13,8 +13,10 @@ import { GatewayError } from './core/errors.ts';
 import type { Tell } from './core/news.ts';
 import type { Redact } from './core/redact.ts';
 import type { Target } from './core/target.ts';
+import { afford } from './layers/afford.ts';
 import { attempt } from './layers/attempt.ts';
 import { breaker } from './layers/breaker.ts';
+import { budget } from './layers/budget.ts';
 import { concurrency } from './layers/concurrency.ts';
 import { deadline } from './layers/deadline.ts';
 import { escalate } from './layers/escalate.ts';
@@ -30,12 +32,14 @@ import { rules } from './layers/rules.ts';
 import { type Shadows, shadow } from './layers/shadow.ts';
 import { shed } from './layers/shed.ts';
 import { timeouts } from './layers/timeouts.ts';
+import { type Quotas, quotas } from './quotas/quotas.ts';
 import { Pressure } from './resilience/pressure.ts';
 import type { ProviderState, ProviderStates } from './resilience/provider-states.ts';
 import { expectedCost } from './routing/expected-cost.ts';
 import { FALLBACK_PROVIDER, isAnswer } from './routing/goals.ts';
 import { ruleFinder } from './routing/rules.ts';
 import { type Select, selector } from './routing/selection.ts';
+import type { Ledgers } from './stores/store.ts';
 import type { ContentCapture } from './telemetry/content.ts';
 import type { KeysAside } from './telemetry/key-metrics.ts';
 import type { CallMetrics } from './telemetry/metrics.ts';
@@ -47,6 +51,8 @@ export interface GatewayParts {
   readonly models: Directory;
   /** What is known of providers. It outlives this gateway. */
   readonly states: ProviderStates;
+  /** Where it is kept what callers have used. It outlives this gateway. */
+  readonly ledgers: Ledgers;
   readonly clock: Clock;
   readonly redact: Redact;
   /** Keeps the record of a call that is over. */
@@ -87,6 +93,7 @@ export const callLayers = (
     readonly pressure: Pressure;
     readonly select: Select;
     readonly shadows: Shadows;
+    readonly limits: Quotas;
   },
 ): NamedLayer[] => [
   // Outermost, so that refusals are counted too.
@@ -103,6 +110,8 @@ export const callLayers = (
     : { name: 'divert', layer: divert(answerOf(config), 'models are switched off') },
   // Below governance, so that the mock is refused whatever the real provider would be; and off with all models.
   ...(config.mockEverything && config.enabled ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
+  // Above all that costs, so that what cannot be paid is not begun; and settled however a call ends.
+  { name: 'budget', layer: budget({ ...made.limits, isFree: isAnswer }) },
   // Above all that chooses or repeats, so that a call has one shadow.
   { name: 'shadow', layer: made.shadows.layer },
   // Above the choice of a target: it judges the answer of all of them.
@@ -116,7 +125,9 @@ export const targetLayers = (
   { budget, turns }: Pick<ProviderState, 'budget' | 'turns'>,
   room: MediaRoom,
 ): NamedLayer[] => [
-  // Outermost, so that no try fetches again, and a slow server of files does not count against the provider.
+  // Outermost: what cannot be paid here is not begun here.
+  { name: 'afford', layer: afford() },
+  // Above all that repeats, so that no try fetches again, and a slow server of files does not count against the provider.
   ...(wantsBytes
     ? [{ name: 'media', layer: media(mediaFetcher({ ...config.media, clock, room, wanted: wantsBytes }), clock) }]
     : []),
@@ -145,10 +156,11 @@ export function gateway(parts: GatewayParts): Gateway {
   const telemetryNames = new Map(upstreams.map(({ name, telemetryName }) => [name, telemetryName]));
   const stackOf = (provider: string) => stacks.get(provider);
   const shadows = shadow({ ...parts, send: sender(stackOf) });
+  const limits = limiting(parts, price);
   const pressure = new Pressure(config.shedding, clock, parts.memoryShare);
   pressure.start();
   const providerName = (provider: string) => telemetryNames.get(provider);
-  const layers = callLayers(parts, { providerName, pressure, shadows, select: selecting(parts) });
+  const layers = callLayers(parts, { providerName, pressure, shadows, limits, select: selecting(parts) });
   const rounds = [refreshing(parts, upstreams), probing(parts, upstreams)];
   const stopAsking = () => Promise.all(rounds.map((each) => each?.close()));
   return {
@@ -161,6 +173,7 @@ export function gateway(parts: GatewayParts): Gateway {
       pressure.stop();
       await Promise.all([shadows.close(), stopAsking()]);
       await Promise.all(upstreams.map((each) => each.close()));
+      await limits.settled();
     },
   };
 }
@@ -178,6 +191,18 @@ function stacksOf(parts: GatewayParts, upstreams: readonly Upstream[]): Readonly
   const layer = attempt(parts.clock, parts.metrics);
   return stacks.set(FALLBACK_PROVIDER, layer(fallbackBackend({ answers, enabled: config.enabled, tell })));
 }
+
+const limiting = ({ config, ledgers, clock, tell }: GatewayParts, price: HttpBackend['price']): Quotas =>
+  quotas({
+    settings: config.quotas,
+    ledgers,
+    clock,
+    tell,
+    price,
+    isFree: isAnswer,
+    // A call may go on to as many models as fit into it; more than two of the longest are not foreseen.
+    longestCallMs: 2 * Math.max(config.timeouts.totalMs, config.timeouts.streamTotalMs),
+  });
 
 /** The answer of the configuration that needs no model. */
 const answerOf = ({ fallback }: Config): Target => ({ provider: FALLBACK_PROVIDER, model: fallback.always ?? '' });

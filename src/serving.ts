@@ -19,7 +19,7 @@ import type { Log } from './telemetry/log.ts';
 
 /** What stays when the configuration changes. */
 export interface Lasting
-  extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare' | 'capture'> {
+  extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare' | 'capture' | 'ledgers'> {
   readonly states: ProviderStates;
   readonly listings: Listings;
   readonly log: Log;

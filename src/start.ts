@@ -15,6 +15,7 @@ import { healthResponse } from './services/health.ts';
 import { llmService } from './services/llm.ts';
 import { type Serving, serving } from './serving.ts';
 import { Snapshots } from './snapshots.ts';
+import { MemoryStore } from './stores/memory.ts';
 import { type ContentCapture, contentCapture } from './telemetry/content.ts';
 import type { Log } from './telemetry/log.ts';
 import { memoryShare } from './telemetry/memory.ts';
@@ -49,6 +50,8 @@ export interface StartOptions {
   readonly memory?: () => number;
 }
 
+const STORE_BOUNDS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024, maxAccounts: 1_000_000 };
+
 /** Starts everything. Errors: one that names the port in use; then nothing runs. */
 export async function start(config: Config, log: Log, options: StartOptions = {}): Promise<Running> {
   const { clock = systemClock, redactor = new LearningRedactor(config.secrets), memory = memoryShare() } = options;
@@ -64,7 +67,8 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const states = new ProviderStates(config, clock, tell);
   const record = recorder({ metrics, log, redact });
   const shared = { log, clock, redact, record, metrics, tell, memoryShare: memory };
-  const lasting = { ...shared, states, listings: new Map(), capture: captureOf(config, redact) };
+  const ledgers = new MemoryStore(clock, STORE_BOUNDS);
+  const lasting = { ...shared, ledgers, states, listings: new Map(), capture: captureOf(config, redact) };
   const snapshots = new Snapshots(serving(config, lasting), (error) => log.error({ error }, 'could not close'));
   made.serving = snapshots;
   const opened: { servers?: Servers } = {};

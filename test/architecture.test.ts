@@ -15,11 +15,12 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   stores: ['core', 'gen'],
   resilience: ['core', 'gen'],
   routing: ['core', 'catalogue', 'gen'],
-  config: ['core', 'catalogue', 'providers', 'resilience', 'routing', 'gen'],
+  config: ['core', 'catalogue', 'providers', 'quotas', 'resilience', 'routing', 'gen'],
   dialects: ['core', 'wire', 'gen'],
   providers: ['core', 'dialects', 'wire', 'gen'],
   backends: ['core', 'wire', 'dialects', 'providers', 'gen'],
-  layers: ['core', 'stores', 'catalogue', 'resilience', 'routing', 'telemetry', 'gen'],
+  quotas: ['core', 'stores', 'gen'],
+  layers: ['core', 'stores', 'quotas', 'catalogue', 'resilience', 'routing', 'telemetry', 'gen'],
   telemetry: ['core', 'gen'],
   events: ['core', 'gen'],
   services: ['core', 'catalogue', 'gen'],
@@ -33,6 +34,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'providers',
     'layers',
     'resilience',
+    'quotas',
     'routing',
     'stores',
     'telemetry',
@@ -67,6 +69,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'servers',
     'serving.ts',
     'snapshots.ts',
+    'stores',
     'telemetry',
     'gen',
     'greeting.ts',
@@ -78,7 +81,17 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders without any I/O: all they may import from outside. */
-const PURE_FOLDERS = ['core', 'wire', 'catalogue', 'dialects', 'providers', 'resilience', 'routing', 'layers'];
+const PURE_FOLDERS = [
+  'core',
+  'wire',
+  'catalogue',
+  'dialects',
+  'providers',
+  'resilience',
+  'routing',
+  'quotas',
+  'layers',
+];
 const PURE_PACKAGES = ['@bufbuild/protobuf', 'node:buffer'];
 
 /** A folder that runs in browsers, and all it may import from outside. */

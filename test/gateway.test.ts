@@ -1,4 +1,6 @@
+import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CostSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { mediaRoom } from '../src/backends/http/media-room.ts';
 import { loadConfig } from '../src/config/load.ts';
@@ -8,8 +10,11 @@ import { callLayers, type GatewayParts, targetLayers } from '../src/gateway.ts';
 import { directoryOf } from '../src/inventory.ts';
 import { KeyRing } from '../src/layers/keys/key-ring.ts';
 import { shadow } from '../src/layers/shadow.ts';
+import { quotas } from '../src/quotas/quotas.ts';
+import { noQuotas } from '../src/quotas/settings.ts';
 import { Pressure } from '../src/resilience/pressure.ts';
 import { ProviderStates } from '../src/resilience/provider-states.ts';
+import { MemoryStore } from '../src/stores/memory.ts';
 import { helloRequest } from './support/calls.ts';
 import { type DoorClient, grpcClient } from './support/doors.ts';
 import { fakeClock } from './support/fake-clock.ts';
@@ -24,6 +29,7 @@ const parts = (env: Record<string, string>): GatewayParts => {
     config,
     models: directoryOf(config),
     states: new ProviderStates(config, clock, nothing),
+    ledgers: new MemoryStore(clock, { maxEntries: 10, maxBytes: 10, maxAccounts: 10 }),
     clock,
     redact: redactor([]),
     record: nothing,
@@ -35,6 +41,9 @@ const parts = (env: Record<string, string>): GatewayParts => {
   };
 };
 
+const noLimits = (all: GatewayParts) =>
+  quotas({ ...all, settings: noQuotas, price: () => create(CostSchema), isFree: () => true, longestCallMs: 1 });
+
 const layersOfCalls = (env: Record<string, string>) => {
   const all = parts(env);
   const send = () => Promise.reject(new Error('not called'));
@@ -43,6 +52,7 @@ const layersOfCalls = (env: Record<string, string>) => {
     pressure: new Pressure(all.config.shedding, all.clock, all.memoryShare),
     select: () => ({ targets: [], reason: '', warnings: [] }),
     shadows: shadow({ ...all, send }),
+    limits: noLimits(all),
   });
 };
 
@@ -64,11 +74,13 @@ describe('the order of the layers', () => {
       'shed', // before any work
       'deadline', // before anything that takes time
       'govern', // before any key is looked up
+      'budget', // above all that costs
       'shadow', // one shadow for a call
       'escalate', // judges the answer of all targets
     ]);
     expect(names(layersOfTargets())).toEqual([
-      'media', // outermost: no try fetches again
+      'afford', // outermost: what cannot be paid is not begun
+      'media', // above all that repeats: no try fetches again
       'retry', // above the breaker: each try is judged
       'breaker', // above all that waits: what is refused holds nothing
       'keys', // above the record: each key that was tried has one
@@ -86,6 +98,7 @@ describe('the order of the layers', () => {
       'deadline',
       'govern',
       'impersonate',
+      'budget',
       'shadow',
       'escalate',
     ]);

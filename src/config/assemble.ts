@@ -1,6 +1,7 @@
 import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, MediaConfig, MockConfig, ServerConfig } from './config.ts';
 import { fallbackOf } from './fallback.ts';
+import { quotasOf } from './quotas.ts';
 import { resilienceOf } from './resilience.ts';
 import type { FileConfig } from './schema.ts';
 import type { Selection } from './selection.ts';
@@ -48,6 +49,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   ...resilienceOf(config),
   enabled: config.enabled,
   timeouts: timeoutsOf(config.timeouts),
+  quotas: quotasOf(config),
   fallback: fallbackOf(config),
   media: mediaOf(config),
   catalogue: catalogueOverrides(config.catalogue),

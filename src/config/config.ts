@@ -1,5 +1,6 @@
 import type { ApiKey } from '../core/call.ts';
 import type { ProviderSettings } from '../providers/provider.ts';
+import type { QuotaSettings } from '../quotas/settings.ts';
 import type {
   BreakerSettings,
   ConcurrencySettings,
@@ -133,6 +134,8 @@ export interface Config {
   readonly concurrency: ConcurrencySettings;
   readonly shedding: SheddingSettings;
   readonly probes: ProbeSettings;
+  /** How much callers may use. */
+  readonly quotas: QuotaSettings;
   readonly fallback: FallbackConfig;
   /** Files that it was made from: they are read again when they change. */
   readonly files: readonly string[];

@@ -19,6 +19,7 @@ import {
 import { catalogueSchema } from './schema-catalogue.ts';
 import { fallbackSchema } from './schema-fallback.ts';
 import { providersSchema } from './schema-providers.ts';
+import { quotasSchema } from './schema-quotas.ts';
 import { breakerSchema, concurrencySchema, probesSchema, retrySchema, sheddingSchema } from './schema-resilience.ts';
 import { routingSchema } from './schema-routing.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
@@ -158,6 +159,7 @@ export const fileSchema = z
     shedding: sheddingSchema.prefault({}),
     probes: probesSchema.prefault({}),
     fallback: fallbackSchema.prefault({}),
+    quotas: quotasSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),
     catalogue: catalogueSchema.prefault({}),

@@ -1,5 +1,6 @@
 import type { Attempt, CallContext, CompleteRequest, Cost, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
 import type { Sink } from './events.ts';
+import type { Allowance } from './limits.ts';
 import { noPolicy, type Policy, type Priority } from './policy.ts';
 import type { Span } from './span.ts';
 import type { Target } from './target.ts';
@@ -110,6 +111,8 @@ export interface Call {
   readonly attempt: Attempt | undefined;
   /** To be called when the request is on a connection to the provider. Replaced by `timeouts`. */
   readonly onConnected: () => void;
+  /** What it may use. Filled by `budget`; undefined: nothing limits it. */
+  readonly allowance: Allowance | undefined;
   /** Where the pieces go, if the call streams. */
   readonly sink: Sink | undefined;
 }
@@ -117,7 +120,16 @@ export interface Call {
 /** A call before any layer has seen it. */
 export type NewCall = Omit<
   Call,
-  'policy' | 'priority' | 'targets' | 'target' | 'isLast' | 'answerByMs' | 'key' | 'attempt' | 'onConnected'
+  | 'policy'
+  | 'priority'
+  | 'targets'
+  | 'target'
+  | 'isLast'
+  | 'answerByMs'
+  | 'key'
+  | 'attempt'
+  | 'onConnected'
+  | 'allowance'
 >;
 
 export const newCall = (call: NewCall): Call => ({
@@ -131,4 +143,5 @@ export const newCall = (call: NewCall): Call => ({
   key: undefined,
   attempt: undefined,
   onConnected: () => undefined,
+  allowance: undefined,
 });

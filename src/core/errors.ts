@@ -56,8 +56,8 @@ const table = {
   model_not_found: rule(R.MODEL_NOT_FOUND, g.notFound, 404, 'caller'),
   provider_not_configured: rule(R.PROVIDER_NOT_CONFIGURED, g.failedPrecondition, 400, 'gateway'),
   model_lacks_ability: rule(R.MODEL_LACKS_ABILITY, g.invalidArgument, 400, 'caller', 'next'),
-  rate_limited: rule(R.RATE_LIMITED, g.resourceExhausted, 429, 'policy'),
-  budget_exceeded: rule(R.BUDGET_EXCEEDED, g.resourceExhausted, 429, 'policy'),
+  rate_limited: rule(R.RATE_LIMITED, g.resourceExhausted, 429, 'policy', 'next'),
+  budget_exceeded: rule(R.BUDGET_EXCEEDED, g.resourceExhausted, 429, 'policy', 'next'),
   overloaded: rule(R.OVERLOADED, g.resourceExhausted, 429, 'gateway'),
   queue_full: rule(R.QUEUE_FULL, g.resourceExhausted, 429, 'gateway', 'next'),
   idempotency_in_progress: rule(R.IDEMPOTENCY_IN_PROGRESS, g.aborted, 409, 'caller'),
@@ -99,6 +99,13 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** A limit that has no room, for `google.rpc.QuotaFailure`. */
+export interface QuotaViolation {
+  /** Whose limit it is. */
+  readonly subject: string;
+  readonly description: string;
+}
+
 export interface ErrorFacts {
   /** Goes to the log, never to the caller. */
   readonly cause?: unknown;
@@ -108,6 +115,7 @@ export interface ErrorFacts {
    */
   readonly detail?: string;
   readonly violations?: readonly FieldViolation[];
+  readonly quota?: readonly QuotaViolation[];
   readonly target?: Target;
   /** How long to wait before another try, if known. */
   readonly retryAfterMs?: number;

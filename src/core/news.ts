@@ -1,4 +1,5 @@
 import type { ErrorKind } from './errors.ts';
+import type { Limit, LimitUnit, LimitWindow, Subject, SubjectKind } from './limits.ts';
 import type { EscalationCause, Priority } from './policy.ts';
 import type { Target } from './target.ts';
 
@@ -59,6 +60,17 @@ export type News =
       readonly provider: string;
       readonly works: boolean;
       readonly reason: ErrorKind | undefined;
-    };
+    }
+  /** A call was refused, since a limit has no room for it. */
+  | {
+      readonly type: 'limit_refused';
+      readonly subject: SubjectKind;
+      readonly unit: LimitUnit;
+      readonly window: LimitWindow;
+    }
+  /** A share of a limit is used up, from 0 to 1. */
+  | { readonly type: 'limit_alert'; readonly subject: Subject; readonly limit: Limit; readonly share: number }
+  /** The store failed, so that a call went on without its limits. */
+  | { readonly type: 'limits_unchecked'; readonly cause: string };
 
 export type Tell = (news: News) => void;

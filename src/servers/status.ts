@@ -8,17 +8,21 @@ import {
   BadRequestSchema,
   type ErrorInfo,
   ErrorInfoSchema,
+  type QuotaFailure,
+  QuotaFailure_ViolationSchema,
+  QuotaFailureSchema,
   type RetryInfo,
   RetryInfoSchema,
 } from '#gen/google/rpc/error_details_pb.js';
 import { type Status, StatusSchema } from '#gen/google/rpc/status_pb.js';
-import type { FieldViolation, GatewayError, GrpcCode } from '../core/errors.ts';
+import type { FieldViolation, GatewayError, GrpcCode, QuotaViolation } from '../core/errors.ts';
 import type { Redact } from '../core/redact.ts';
 
 /** One detail: those of `google.rpc`, and the contract's own. */
 export type Detail =
   | { readonly desc: typeof ErrorInfoSchema; readonly value: ErrorInfo }
   | { readonly desc: typeof BadRequestSchema; readonly value: BadRequest }
+  | { readonly desc: typeof QuotaFailureSchema; readonly value: QuotaFailure }
   | { readonly desc: typeof RetryInfoSchema; readonly value: RetryInfo }
   | { readonly desc: typeof CallFailureSchema; readonly value: CallFailure };
 
@@ -46,6 +50,7 @@ const MAX_ENCODED_MESSAGE = 1536;
 const MAX_STATUS_BYTES = 2560;
 
 const MAX_VIOLATIONS = 50;
+const MAX_QUOTA_VIOLATIONS = 2;
 const MAX_DESCRIPTION_CHARACTERS = 300;
 const MAX_VALUE_CHARACTERS = 200;
 /** How far into a longer text it is worth looking: also a bound on the time that masking secrets takes. */
@@ -57,7 +62,7 @@ const PACKING_BYTES = 64;
 
 /** How a failure is told to the caller. Everything in it has passed `redact`. */
 export function statusOf(error: GatewayError, redact: Redact): RpcStatus {
-  const { detail, violations, retryAfterMs, failure } = error.facts;
+  const { detail, violations, quota, retryAfterMs, failure } = error.facts;
   const text = detail ? `${error.message}: ${detail}` : error.message;
   const message = encodable(clean(text, redact, MAX_MESSAGE_CHARACTERS));
   const waitMs = retryAfterMs === undefined ? undefined : Math.max(0, Math.ceil(retryAfterMs));
@@ -65,6 +70,7 @@ export function statusOf(error: GatewayError, redact: Redact): RpcStatus {
   if (waitMs !== undefined) {
     details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay: durationFromMs(waitMs) }) });
   }
+  if (quota) details.push({ desc: QuotaFailureSchema, value: quotaFailure(quota, redact) });
   const { code, http, reason } = error.rule;
   const status = { code, http, reason, message, details, retryAfterMs: waitMs };
   if (violations?.length) {
@@ -99,6 +105,16 @@ function errorInfo({ rule, facts }: GatewayError, redact: Redact): ErrorInfo {
   }
   return create(ErrorInfoSchema, { reason: ErrorReason[rule.reason], domain: DOMAIN, metadata });
 }
+
+const quotaFailure = (quota: readonly QuotaViolation[], redact: Redact): QuotaFailure =>
+  create(QuotaFailureSchema, {
+    violations: quota.slice(0, MAX_QUOTA_VIOLATIONS).map(({ subject, description }) =>
+      create(QuotaFailure_ViolationSchema, {
+        subject: clean(subject, redact, MAX_VALUE_CHARACTERS),
+        description: clean(description, redact, MAX_VALUE_CHARACTERS),
+      }),
+    ),
+  });
 
 /** As many violations as there is room for, and how many there are besides. */
 function badRequest(violations: readonly FieldViolation[], redact: Redact, roomBytes: number): BadRequest {

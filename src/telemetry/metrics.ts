@@ -10,6 +10,7 @@ import type { Target } from '../core/target.ts';
 import { configMetrics, type ReloadResult } from './config-metrics.ts';
 import { readCost } from './cost.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
+import { limitMetrics } from './limit-metrics.ts';
 import { processMetrics, type Strain } from './process-metrics.ts';
 import { type ProviderGauges, resilienceMetrics } from './resilience-metrics.ts';
 import { type CountedOfTarget, snapshotOf } from './snapshot.ts';
@@ -89,6 +90,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const series = new SeriesIndex(families, maxModels);
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
+  const limits = limitMetrics();
   const providers = new Set<string>();
   const know = ({ known, knownProviders = [] }: KnownNames) => {
     for (const provider of [...knownProviders, ...known.map((target) => target.provider)]) {
@@ -105,6 +107,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
     ...Object.values(families),
     ...keyMetrics(keysAside),
     ...resilience.families,
+    ...limits.families,
     ...config.families,
     ...processMetrics(startMs / 1000, strain),
   ];
@@ -119,7 +122,10 @@ export function callMetrics(options: MetricsOptions): Metrics {
   };
   return {
     metrics: recording(series),
-    tell: resilience.tell,
+    tell(news) {
+      resilience.tell(news);
+      limits.tell(news);
+    },
     configReloaded: config.reloaded,
     know,
     snapshot: () => snapshotOf(all),

@@ -28,10 +28,22 @@ export function newsLog(log: Logger, clock: Pick<Clock, 'now'>): Tell {
         return limited.warn({ priority: news.priority, cause: news.cause }, 'calls refused: the gateway is overloaded');
       case 'queue_refused':
         return limited.warn({ provider: news.provider, cause: news.cause }, 'calls refused: no turn at the provider');
+      case 'limit_alert':
+        return tellLimit(log, news);
+      case 'limits_unchecked':
+        return limited.warn({ cause: news.cause }, 'calls go on without limits: the store fails');
       case 'ended_for_memory':
         return log.error({}, 'a call under way was ended: memory is short');
     }
   };
+}
+
+type NewsOf<Type extends News['type']> = Extract<News, { type: Type }>;
+
+function tellLimit(log: Logger, { subject, limit, share }: NewsOf<'limit_alert'>): void {
+  const { unit, window, amount } = limit;
+  const fields = { subject: subject.kind, name: subject.name, unit, window, limit: amount };
+  log.warn({ ...fields, used_percent: Math.round(share * 100) }, 'a limit is nearly used up, or is');
 }
 
 /** At most one line a second for each message with the same fields. They are from closed sets, so that these are few. */
@@ -62,14 +74,14 @@ class LimitedLines {
 
 const reasonOf = (kind: ErrorKind | undefined): string | undefined => kind?.toUpperCase();
 
-function tellBreaker(log: Logger, { target, state, reason }: Extract<News, { type: 'breaker' }>): void {
+function tellBreaker(log: Logger, { target, state, reason }: NewsOf<'breaker'>): void {
   const where = { provider: target.provider, model: target.model };
   if (state === 'open') log.warn({ ...where, error_reason: reasonOf(reason) }, 'breaker opened');
   else if (state === 'closed') log.info(where, 'breaker closed');
   else log.debug(where, 'breaker half open');
 }
 
-function tellProbe(log: Logger, { provider, works, reason }: Extract<News, { type: 'probe' }>): void {
+function tellProbe(log: Logger, { provider, works, reason }: NewsOf<'probe'>): void {
   if (works) log.info({ provider }, 'provider works again');
   else log.warn({ provider, error_reason: reasonOf(reason) }, 'provider does not work');
 }

@@ -155,6 +155,12 @@ test.each([
   expect(sent.details[1]?.value).toMatchObject({ $typeName: 'google.rpc.RetryInfo', retryDelay });
 });
 
+test('limits without room are told, without secrets', () => {
+  const quota = [{ subject: `the key ${SECRET}`, description: 'At most 5 requests a day.' }];
+  const violations = [{ subject: expect.not.stringContaining(SECRET), description: 'At most 5 requests a day.' }];
+  expect(status({ quota }).details[1]?.value).toMatchObject({ $typeName: 'google.rpc.QuotaFailure', violations });
+});
+
 test('no wait known: no RetryInfo', () => {
   expect(status().retryAfterMs).toBeUndefined();
   expect(status().details).toHaveLength(1);

@@ -104,6 +104,8 @@ export class ShadowCall {
   #copy(trail: Call['trail']): Call {
     return {
       ...this.#call,
+      // Nobody has asked for it, so nobody pays for it.
+      allowance: undefined,
       signal: this.#abort.signal,
       deadlineMs: undefined,
       span: noSpan,

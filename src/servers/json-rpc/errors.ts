@@ -16,6 +16,9 @@ export function rpcError({ code, reason, message, details, retryAfterMs }: RpcSt
   const violations = details.flatMap(({ value }) =>
     'fieldViolations' in value ? value.fieldViolations.map(({ field, description }) => ({ field, description })) : [],
   );
+  const quota = details.flatMap(({ value }) =>
+    'violations' in value ? value.violations.map(({ subject, description }) => ({ subject, description })) : [],
+  );
   const failure = details.find(({ desc }) => desc === CallFailureSchema)?.value;
   return {
     code: codeOf(code),
@@ -25,6 +28,7 @@ export function rpcError({ code, reason, message, details, retryAfterMs }: RpcSt
       grpcCode: code,
       ...(metadata && Object.keys(metadata).length > 0 ? { metadata } : {}),
       ...(violations.length > 0 ? { fieldViolations: violations } : {}),
+      ...(quota.length > 0 ? { quotaViolations: quota } : {}),
       ...(failure ? { callFailure: toJson(CallFailureSchema, failure as CallFailure) } : {}),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },

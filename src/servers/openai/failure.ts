@@ -25,6 +25,8 @@ export interface ErrorFacts {
   /** The provider, the model, and what the provider said of itself. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly field_violations?: readonly { readonly field: string; readonly description: string }[];
+  /** The limits that had no room: a QuotaFailure's. */
+  readonly quota_violations?: readonly { readonly subject: string; readonly description: string }[];
   /** What was tried, and what it will have cost: a CallFailure. */
   readonly call_failure?: JsonValue;
 }
@@ -59,6 +61,9 @@ export function httpFailure({ http, reason, message, details, retryAfterMs }: Rp
   const violations = details.flatMap(({ value }) =>
     'fieldViolations' in value ? value.fieldViolations.map(({ field, description }) => ({ field, description })) : [],
   );
+  const quota = details.flatMap(({ value }) =>
+    'violations' in value ? value.violations.map(({ subject, description }) => ({ subject, description })) : [],
+  );
   const failure = details.find(({ desc }) => desc === CallFailureSchema)?.value;
   const [metadata = {}] = details.flatMap(({ value }) => ('metadata' in value ? [value.metadata] : []));
   const shouldRetry = worthRepeating.has(reason) && (retryAfterMs ?? 0) <= MAX_WAIT_S * 1000;
@@ -79,6 +84,7 @@ export function httpFailure({ http, reason, message, details, retryAfterMs }: Rp
           reason: ErrorReason[reason] ?? '',
           metadata,
           ...(violations.length > 0 ? { field_violations: violations } : {}),
+          ...(quota.length > 0 ? { quota_violations: quota } : {}),
           ...(failure ? { call_failure: toJson(CallFailureSchema, failure as CallFailure, SNAKE_CASE) } : {}),
         },
       },

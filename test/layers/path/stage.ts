@@ -17,15 +17,18 @@ import { callLayers, type GatewayParts, targetLayers } from '../../../src/gatewa
 import { KeyRing } from '../../../src/layers/keys/key-ring.ts';
 import { route } from '../../../src/layers/route.ts';
 import { type Shadows, shadow } from '../../../src/layers/shadow.ts';
+import { type Quotas, quotas } from '../../../src/quotas/quotas.ts';
+import { noQuotas, type QuotaSettings } from '../../../src/quotas/settings.ts';
 import { Pressure } from '../../../src/resilience/pressure.ts';
 import { ProviderStates } from '../../../src/resilience/provider-states.ts';
 import { llmService } from '../../../src/services/llm.ts';
 import type { LlmService } from '../../../src/services/service.ts';
+import { MemoryStore } from '../../../src/stores/memory.ts';
 import { callMetrics } from '../../../src/telemetry/metrics.ts';
 import { type CallOutcome, recorder } from '../../../src/telemetry/record.ts';
 import { helloRequest } from '../../support/calls.ts';
 import { type FakeClock, fakeClock } from '../../support/fake-clock.ts';
-import { type Ask, Player, type Plays, targetOf } from './player.ts';
+import { type Ask, costOf, Player, type Plays, targetOf } from './player.ts';
 
 export interface StageOptions {
   readonly plays: Plays;
@@ -33,6 +36,7 @@ export interface StageOptions {
   /** How many each provider has. */
   readonly keys?: number;
   readonly config?: Partial<Config>;
+  readonly quotas?: QuotaSettings;
 }
 
 export interface CallOptions {
@@ -75,12 +79,16 @@ export class Stage {
   /** The costs in the lines of the log. */
   readonly logged: (number | undefined)[] = [];
   readonly states: ProviderStates;
+  readonly store = new MemoryStore(this.clock, { maxEntries: 1_000, maxBytes: 1_000_000, maxAccounts: 1_000 });
+  /** What the limits take every try for, in thousand-millionths of a dollar. */
+  static readonly estimatedNanoUsd = 100n;
+  readonly #limits: Quotas;
   readonly #player: Player;
   readonly #metrics: ReturnType<typeof callMetrics>;
   readonly #service: LlmService;
   readonly #shadows: Shadows;
 
-  constructor({ plays, policy = {}, keys = 1, config = {} }: StageOptions) {
+  constructor({ plays, policy = {}, keys = 1, config = {}, quotas: settings = noQuotas }: StageOptions) {
     const { clock } = this;
     const known = Object.keys(plays).map(targetOf);
     const providers = [...new Set(known.map(({ provider }) => provider))];
@@ -93,6 +101,8 @@ export class Stage {
     const stacks = new Map(providers.map((name) => [name, this.#stack(parts, name, keys)]));
     const send: Complete = (call) => stacks.get(call.target?.provider ?? '')?.(call) ?? Promise.reject(new Error('?'));
     this.#shadows = shadow({ ...parts, send });
+    const price = () => costOf(Stage.estimatedNanoUsd);
+    this.#limits = quotas({ ...parts, settings, price, isFree: () => false, longestCallMs: 1_000_000 });
     this.#service = llmService({
       complete: this.#complete(parts, (provider) => stacks.get(provider)),
       models: () => [],
@@ -117,6 +127,7 @@ export class Stage {
       config,
       models: { allowed: () => true, retirement: nothing },
       states: this.states,
+      ledgers: this.store,
       clock: this.clock,
       redact: (text) => text,
       metrics,
@@ -151,6 +162,7 @@ export class Stage {
       pressure: new Pressure({ ...parts.config.shedding, enabled: false }, clock, () => 0),
       select: ({ request }) => ({ targets: request.fallbackModels.map(targetOf), reason: 'scripted', warnings: [] }),
       shadows: this.#shadows,
+      limits: this.#limits,
     });
     const routing = route({
       stackOf,
@@ -216,9 +228,10 @@ export class Stage {
     };
   }
 
-  /** Ends all shadows. */
-  close(): Promise<void> {
-    return this.#shadows.close();
+  /** Ends all shadows, and waits until it is written down what calls have spent. */
+  async close(): Promise<void> {
+    await this.#shadows.close();
+    await this.#limits.settled();
   }
 }
 
