@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type HealthResponse, HealthStatus } from '#gen/antiphon/v1/health_pb.js';
+import { Access } from './access/access.ts';
+import { exposureProblems } from './config/access.ts';
 import type { Config } from './config/config.ts';
+import { ConfigError } from './config/problem.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { LearningRedactor, type Redact } from './core/redact.ts';
 import type { Target } from './core/target.ts';
@@ -82,7 +85,8 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   });
   const providers = () => snapshots.current.statuses();
   const { snapshot } = telemetry;
-  const tools = { tracing, redact, log, clock, newId: randomUUID };
+  const access = new Access(config.access, { clock, failed: telemetry.authFailed });
+  const tools = { access, tracing, redact, log, clock, newId: randomUUID };
   const doors = { ...tools, config: config.server, service, health, providers, snapshot };
   try {
     opened.servers = await startServers(doors);
@@ -93,6 +97,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   return {
     ...running(opened.servers, snapshots, telemetry),
     reload(next) {
+      checkExposure(config, next);
       redactor.learn(next.secrets);
       states.reconfigure(next);
       try {
@@ -101,12 +106,19 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
         states.reconfigure(snapshots.current.config);
         throw error;
       }
+      access.reconfigure(next.access);
       telemetry.know({ known: knownTargets(next, clock), knownProviders: knownProviders(next) });
       telemetry.configReloaded('ok');
       return fixedParts(config, next);
     },
     reloadRefused: () => telemetry.configReloaded('rejected'),
   };
+}
+
+/** The address stays that of the start, whatever the file says of it by now. Errors: ConfigError. */
+function checkExposure({ server }: Config, { access }: Config): void {
+  const problems = exposureProblems(server.host, access);
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 /** What Health answers. The time that the process is up begins now. */

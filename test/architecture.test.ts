@@ -15,7 +15,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   stores: ['core', 'gen'],
   resilience: ['core', 'gen'],
   routing: ['core', 'catalogue', 'gen'],
-  config: ['core', 'catalogue', 'providers', 'quotas', 'resilience', 'routing', 'gen'],
+  access: ['core'],
+  config: ['access', 'core', 'catalogue', 'providers', 'quotas', 'resilience', 'routing', 'gen'],
   dialects: ['core', 'wire', 'gen'],
   providers: ['core', 'dialects', 'wire', 'gen'],
   backends: ['core', 'wire', 'dialects', 'providers', 'gen'],
@@ -24,7 +25,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['core', 'gen'],
   events: ['core', 'gen'],
   services: ['core', 'catalogue', 'gen'],
-  servers: ['core', 'services', 'telemetry', 'gen'],
+  servers: ['access', 'core', 'services', 'telemetry', 'gen'],
   client: ['gen'],
   'gateway.ts': [
     'core',
@@ -59,6 +60,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'greeting.ts': ['config'],
   'snapshots.ts': ['core'],
   'start.ts': [
+    'access',
     'core',
     'config',
     'catalogue',

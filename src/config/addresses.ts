@@ -1,7 +1,9 @@
 /** What is wrong with an address, or the address. */
 export type Address = { readonly url: URL } | { readonly problem: string; readonly fix: string };
 
-const isLoopback = (host: string) => host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
+/** Whether a host, as it stands in a URL or alone, can be reached from this machine only. */
+export const isLoopback = (host: string): boolean =>
+  ['localhost', '[::1]', '::1'].includes(host) || /^127(?:\.\d{1,3}){3}$/.test(host);
 
 function parsed(text: string): URL | undefined {
   return /[\s\p{Cc}\\]/u.test(text) || !URL.canParse(text) ? undefined : new URL(text);

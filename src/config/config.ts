@@ -1,3 +1,4 @@
+import type { AccessSettings } from '../access/key-record.ts';
 import type { ApiKey } from '../core/call.ts';
 import type { ProviderSettings } from '../providers/provider.ts';
 import type { QuotaSettings } from '../quotas/settings.ts';
@@ -113,6 +114,8 @@ export interface Config {
   /** False: every call gets the fallback answer, and no provider is asked anything. */
   readonly enabled: boolean;
   readonly server: ServerConfig;
+  /** Who may call. */
+  readonly access: AccessSettings;
   readonly providers: readonly ProviderConfig[];
   /** The names of those that are configured and lack something, such as a key. */
   readonly offProviders: readonly string[];

@@ -23,9 +23,14 @@ const CREDENTIAL =
 /** A default that is not empty. */
 const FILLED_DEFAULT = /\$\{[^}]*:-[^}]/;
 
-const isKey = ([first, , third, ...rest]: Path) =>
+const isKey = (path: Path) => isProviderKey(path) || isCallerKey(path);
+
+const isProviderKey = ([first, , third, ...rest]: Path) =>
   first === 'providers' &&
   ((third === 'api_key' && rest.length === 0) || (third === 'api_keys' && rest.length === 2 && rest[1] === 'key'));
+
+const isCallerKey = ([first, second, , fourth, ...rest]: Path) =>
+  first === 'access' && second === 'keys' && fourth === 'key' && rest.length === 0;
 
 /** Not "authorization" itself, which may not be there at all. */
 const isCredentialHeader = ([first, , third, name, ...rest]: Path) =>

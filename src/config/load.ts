@@ -1,4 +1,5 @@
 import { redactor } from '../core/redact.ts';
+import { accessOf, exposureProblems } from './access.ts';
 import { assemble } from './assemble.ts';
 import { check } from './check.ts';
 import type { Config } from './config.ts';
@@ -62,14 +63,18 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
 
   const problems = firstOfEachPlace(file.problems, expanded.problems, checked.problems, providers.problems);
   const selected = select({ config, providers, impliedProvider: impliedProvider(variables) });
+  const who = accessOf(config, variables);
   const together = conflicts(config).filter(({ path }) => !isBroken(problems, path.split('.')[0] ?? ''));
   const chosen = isBroken(problems, ...CHOICE_DEPENDS_ON) ? [] : selected.problems;
-  problems.push(...together, ...chosen, ...overlaid.problems);
+  // Of a list of keys with a defect nothing is left, so that there would seem to be none.
+  const access = isBroken(problems, 'access') ? [] : who.problems;
+  const exposed = isBroken(problems, 'access', 'server') ? [] : exposureProblems(config.server.host, who.access);
+  problems.push(...together, ...chosen, ...overlaid.problems, ...access, ...(access.length > 0 ? [] : exposed));
 
   const secrets = secretsOf(expanded.tree, expanded.references, variables);
   if (problems.length > 0) throw new ConfigError(presentable(problems, origins, secrets));
   const notices = [...generalNotices(variables, config, providers), ...selected.notices];
-  return assemble(config, selected.selection, { files: [...files], secrets, notices });
+  return assemble(config, selected.selection, { access: who.access, files: [...files], secrets, notices });
 }
 
 /** What is left out because of a problem may look wrong to the steps that follow; only the first step is right. */

@@ -1,3 +1,4 @@
+import { isLoopback } from './addresses.ts';
 import { allKeyVariables, keyVariables, MOCK, variablesOfKinds } from './kinds.ts';
 import type { OffProvider, Providers } from './providers.ts';
 import type { FileConfig } from './schema.ts';
@@ -48,12 +49,11 @@ function ineffective(variables: Variables, config: FileConfig): string[] {
   return notices;
 }
 
-const isLoopback = (host: string) => host === 'localhost' || host === '::1' || host.startsWith('127.');
-
-function exposed({ server }: FileConfig): string[] {
-  return isLoopback(server.host)
+/** What else is reachable is refused: see `exposureProblems`. */
+function exposed({ server, access }: FileConfig): string[] {
+  return access.auth !== 'none' || isLoopback(server.host)
     ? []
-    : [`Listening on ${server.host}: whoever reaches it may call, since this version does not ask who calls.`];
+    : [`Listening on ${server.host}: whoever reaches it may call, since access.auth is none.`];
 }
 
 const captured = ({ telemetry }: FileConfig): string[] => {

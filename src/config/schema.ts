@@ -16,6 +16,7 @@ import {
   text,
   whole,
 } from './fields.ts';
+import { accessSchema } from './schema-access.ts';
 import { catalogueSchema } from './schema-catalogue.ts';
 import { fallbackSchema } from './schema-fallback.ts';
 import { providersSchema } from './schema-providers.ts';
@@ -149,6 +150,7 @@ export const fileSchema = z
   .strictObject({
     enabled: flag('false: every call gets the fallback answer, and no provider is asked anything.').default(true),
     server: serverSchema.prefault({}),
+    access: accessSchema.prefault({}),
     providers: providersSchema.default({}),
     models: modelsSchema.prefault({}),
     routing: routingSchema.prefault({}),

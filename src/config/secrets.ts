@@ -1,3 +1,4 @@
+import { accessSecrets } from './access-variables.ts';
 import type { Reference } from './expand.ts';
 import { allKeyVariables } from './kinds.ts';
 import type { Variables } from './substitute.ts';
@@ -12,6 +13,12 @@ function keysIn(entry: unknown): unknown[] {
   return [valueAt(entry, ['api_key']), ...(Array.isArray(list) ? list.map((item) => valueAt(item, ['key'])) : [])];
 }
 
+/** Those of callers that the file refers to. */
+function callerKeysIn(tree: unknown): unknown[] {
+  const list = valueAt(tree, ['access', 'keys']);
+  return Array.isArray(list) ? list.map((item) => valueAt(item, ['key'])) : [];
+}
+
 /** Every value that must not leave: keys, what headers were made with, and what variables and files so named hold. */
 export function secretsOf(tree: unknown, references: readonly Reference[], variables: Variables): readonly string[] {
   const providers = valueAt(tree, ['providers']);
@@ -19,6 +26,8 @@ export function secretsOf(tree: unknown, references: readonly Reference[], varia
   const referred = references
     .filter(({ name, path }) => SECRET_NAME.test(name) || SECRET_PLACES.some((place) => path.includes(place)))
     .map(({ value }) => value);
-  const values = [...keys, ...allKeyVariables.map((name) => variables.get(name)), ...referred];
+  const variableNames = [...allKeyVariables, ...accessSecrets];
+  const ofVariables = variableNames.map((name) => variables.get(name));
+  const values = [...keys, ...callerKeysIn(tree), ...ofVariables, ...referred];
   return [...new Set(values.filter((value) => typeof value === 'string'))];
 }

@@ -1,3 +1,4 @@
+import { accessVariables } from './access-variables.ts';
 import { variablesOfKinds } from './kinds.ts';
 import type { Path } from './tree.ts';
 
@@ -39,6 +40,7 @@ export const placedVariables: readonly PlacedVariable[] = [
   placed('ANTIPHON_GRPC_PORT', 'server.grpc_port'),
   placed('ANTIPHON_HTTP_PORT', 'server.http_port'),
   placed('ANTIPHON_METRICS_PORT', 'server.metrics_port'),
+  placed('ANTIPHON_AUTH', 'access.auth'),
   placed('ANTIPHON_CORS_ORIGINS', 'server.cors_origins', 'list'),
   placed('ANTIPHON_LOG_LEVEL', 'telemetry.log_level'),
   placed('OTEL_EXPORTER_OTLP_ENDPOINT', 'telemetry.otlp_endpoint'),
@@ -55,6 +57,7 @@ export const variableNames: readonly string[] = [
   'ANTIPHON_CONFIG',
   'LLM_BASE_URL',
   'LLM_API_KEY',
+  ...accessVariables,
   ...variablesOfKinds.flatMap(({ keys, baseUrl, folderId }) => [...keys, baseUrl, folderId ?? []].flat()),
   ...placedVariables.map(({ name }) => name),
 ];

@@ -1,7 +1,9 @@
 import type { Attempt, CallContext, CompleteRequest, Cost, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
 import type { Sink } from './events.ts';
 import type { Allowance } from './limits.ts';
+import type { ModelMatcher } from './patterns.ts';
 import { noPolicy, type Policy, type Priority } from './policy.ts';
+import type { Role } from './roles.ts';
 import type { Span } from './span.ts';
 import type { Target } from './target.ts';
 
@@ -15,14 +17,27 @@ export interface ApiKey {
   readonly weight: number;
 }
 
-/** Who calls. */
+/** Who calls. Nothing of it is the caller's own word. */
 export interface Caller {
+  /** The name of the key. Safe to show. */
   readonly name: string;
   /** Empty: none. */
   readonly team: string;
+  readonly roles: readonly Role[];
+  /** What the key and its team leave of what may be called here. Undefined: all of it. */
+  readonly allowedModels: ModelMatcher | undefined;
+  /** Nobody asked for a key. The name is then the same for all. */
+  readonly isAnonymous: boolean;
 }
 
-export const anonymous: Caller = { name: 'anonymous', team: '' };
+/** Whoever calls where no key is asked for. */
+export const anonymous: Caller = {
+  name: 'anonymous',
+  team: '',
+  roles: ['caller', 'viewer'],
+  allowedModels: undefined,
+  isAnonymous: true,
+};
 
 /**
  * What has been found out about a call so far. Unlike the call it is one object for the whole call: layers below add

@@ -1,4 +1,4 @@
-import { anonymous, type Call } from '../core/call.ts';
+import type { Call } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Layer } from '../core/complete.ts';
 import type { Tell } from '../core/news.ts';
@@ -65,7 +65,7 @@ async function turnFor(call: Call, { turns, clock, tell, fastestMs }: Queueing):
 
 /** Whose calls wait in line with it. What callers write themselves is never taken for the name of a key. */
 const flowOf = ({ caller, context }: Call): string =>
-  caller.name === anonymous.name ? `agent:${context.sourceAgent}` : `caller:${caller.name}`;
+  caller.isAnonymous ? `agent:${context.sourceAgent}` : `caller:${caller.name}`;
 
 /** When the answer must be there, by the clock. */
 const endMs = ({ deadlineMs, answerByMs }: Call): number =>

@@ -33,7 +33,7 @@ export const govern =
     call.trail.selectionReason = reason;
     addWarnings(call.trail, warnings);
     if (end) addWarnings(call.trail, [retirementWarning(retirementText(first, end))]);
-    return next({ ...call, targets, policy: permittedPolicy(call.policy, models) });
+    return next({ ...call, targets, policy: permittedPolicy(call, models) });
   };
 
 /** Of a call that is refused, the record shows the target that it would have gone to. */
@@ -47,21 +47,25 @@ function selectionFor(call: Call, select: Select): Selection {
 }
 
 /** The policy with those targets alone, of all that calls could be sent to later, that are allowed. */
-function permittedPolicy(policy: Policy, models: Pick<Governance, 'allowed' | 'ofTier'>): Policy {
+function permittedPolicy(
+  { policy, caller: { allowedModels } }: Call,
+  models: Pick<Governance, 'allowed' | 'ofTier'>,
+): Policy {
   const { escalation, shadowing } = policy;
   if (!escalation && !shadowing) return policy;
+  const allowed = (target: Target) => models.allowed(target) && (allowedModels?.(target) ?? true);
   return {
     ...policy,
-    escalation: escalation && permittedEscalation(escalation, models),
-    shadowing: shadowing && models.allowed(shadowing.to) ? shadowing : undefined,
+    escalation: escalation && permittedEscalation(escalation, { allowed, ofTier: models.ofTier }),
+    shadowing: shadowing && allowed(shadowing.to) ? shadowing : undefined,
   };
 }
 
 function permittedEscalation(
   { on, to, tier }: Escalation,
-  models: Pick<Governance, 'allowed' | 'ofTier'>,
+  { allowed, ofTier }: Pick<Governance, 'allowed' | 'ofTier'>,
 ): Escalation | undefined {
-  const permitted = tier ? models.ofTier(tier) : to.filter((target) => models.allowed(target));
+  const permitted = (tier ? ofTier(tier) : to).filter(allowed);
   return permitted.length > 0 ? { on, to: permitted } : undefined;
 }
 

@@ -29,18 +29,22 @@ export const standings =
     return canMeet(models.find(target), demand()) ? 0 : LACKING;
   };
 
+/** Whether governance lets this call go there. */
+export type Permitted = (target: Target, call: Call) => boolean;
+
 /**
  * Orders the targets of routes by their strategies: those of each standing in an order of their own, so that a strategy
  * shares the calls among those that can take them.
  */
-export function arranger({ models, measures, clock }: ArrangeOptions, permitted: (target: Target) => boolean): Arrange {
+export function arranger({ models, measures, clock }: ArrangeOptions, permitted: Permitted): Arrange {
   const orderingOf = strategies(measures, () => clock.random());
   const standingOf = standings(models);
-  return ({ targets, route }, { context }, demand) => {
-    if (!route) return targets.filter(permitted);
-    const open = route.targets.filter(permitted);
+  return ({ targets, route }, call, demand) => {
+    const isOpen = (target: Target) => permitted(target, call);
+    if (!route) return targets.filter(isOpen);
+    const open = route.targets.filter(isOpen);
     if (open.length < 2) return open;
-    const order = orderingOf(route, { sessionId: context.sessionId, usage: () => demand().usage });
+    const order = orderingOf(route, { sessionId: call.context.sessionId, usage: () => demand().usage });
     if (open.every((target) => standingOf(target, demand) === 0)) return order(open);
     const byStanding = Map.groupBy(open, (target) => standingOf(target, demand));
     return [0, LACKING, ANSWER].flatMap((standing) => order(byStanding.get(standing) ?? []));

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Target } from '../core/target.ts';
 import { dropped } from '../core/warnings.ts';
-import { type ArrangeOptions, arranger, standings } from './arrange.ts';
+import { type ArrangeOptions, arranger, type Permitted, standings } from './arrange.ts';
 import { lazyDemand } from './demand.ts';
 import { fallbackFinder } from './fallbacks.ts';
 import { type Decider, type Goal, type GoalOptions, goals, isAnswer } from './goals.ts';
@@ -41,8 +41,10 @@ const MAX_REASON = 200;
  */
 export function selector(options: SelectorOptions): Select {
   const { models, fallbackAnswers, clock, last } = options;
-  const permitted = (target: Target) =>
-    isAnswer(target) ? fallbackAnswers?.has(target.model) === true : models.allowed(target);
+  const permitted: Permitted = (target, { caller }) =>
+    isAnswer(target)
+      ? fallbackAnswers?.has(target.model) === true
+      : models.allowed(target) && (caller.allowedModels?.(target) ?? true);
   const lead = goals(options);
   const standingOf = standings(models);
   const arrange = arranger(options, permitted);
@@ -53,11 +55,16 @@ export function selector(options: SelectorOptions): Select {
     const demand = lazyDemand(request);
     const goal = lead.of(call);
     const chosen = arrange(goal, call, demand);
-    if (chosen.length === 0) throw refusal(call, goal);
+    if (chosen.length === 0) throw refusal(call, goal, models);
     const canary = canaryOf(call, clock, permitted);
     const first = bestFirst({ call, goal, chosen, canary }, (target) => standingOf(target, demand));
     const asked = fallbacks(call, demand);
-    const all = [...first, ...policy.fallbacks.filter(permitted), ...asked.targets, ...(last ? [last] : [])];
+    const all = [
+      ...first,
+      ...policy.fallbacks.filter((target) => permitted(target, call)),
+      ...asked.targets,
+      ...(last ? [last] : []),
+    ];
     return {
       targets: distinct(first[0] && isAnswer(first[0]) ? all : answersLast(all)),
       reason: reasonOf(first[0], { call, goal, chosen, canary }).slice(0, MAX_REASON),
@@ -67,12 +74,10 @@ export function selector(options: SelectorOptions): Select {
 }
 
 /** Undefined: there is none, or the call is not among its share. A session is, or is not, as a whole. */
-function canaryOf(
-  { policy: { canary }, context: { sessionId } }: Call,
-  clock: Pick<Clock, 'random'>,
-  permitted: (target: Target) => boolean,
-): Target | undefined {
-  if (!canary || !permitted(canary.to)) return undefined;
+function canaryOf(call: Call, clock: Pick<Clock, 'random'>, permitted: Permitted): Target | undefined {
+  const { canary } = call.policy;
+  const { sessionId } = call.context;
+  if (!canary || !permitted(canary.to, call)) return undefined;
   const { provider, model } = canary.to;
   const chance = sessionId === '' ? clock.random() : hashedChance(`canary ${provider}/${model}\n${sessionId}`);
   return chance < canary.share ? canary.to : undefined;
@@ -131,11 +136,21 @@ const unknownProviders = ({ request }: Call, models: Pick<Directory, 'has'>): re
       : [dropped(`preferred_providers[${i}]`, 'Left out: no provider of this name is switched on here.')],
   );
 
-function refusal({ request }: Call, { targets: [target], by }: Goal & { by: Decider }): GatewayError {
+function refusal(
+  { request }: Call,
+  { targets, by }: Goal & { by: Decider },
+  models: Pick<Directory, 'allowed'>,
+): GatewayError {
+  const [target] = targets;
   const chosen = target ? `${target.provider}/${target.model}` : '';
+  const name = JSON.stringify(by === 'model' ? request.model : chosen);
+  // If others may call it, adding it for all would mend nothing.
+  const [where, list] = targets.some((each) => models.allowed(each))
+    ? ['for this key', 'allowed_models of the key and of its team']
+    : ['here', 'ALLOWED_MODELS'];
   return new GatewayError(
     'model_not_allowed',
-    `The model ${JSON.stringify(by === 'model' ? request.model : chosen)} is not allowed here. List those that are with ListModels and allowed_only, or add it to ALLOWED_MODELS.`,
+    `The model ${name} is not allowed ${where}. List those that are with ListModels and allowed_only, or add it to ${list}.`,
     target ? { target } : {},
   );
 }

@@ -1,5 +1,13 @@
 import type { DescService } from '@bufbuild/protobuf';
-import { ConnectError, createConnectRouter, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import {
+  ConnectError,
+  type ContextValues,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+  type ServiceImpl,
+} from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
@@ -9,27 +17,36 @@ import {
 } from '@connectrpc/connect-node';
 import type { CallContext, StreamCompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
+import type { Caller } from '../core/call.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { Inbound, LlmService } from '../services/service.ts';
 import { loggedError } from '../telemetry/plain-text.ts';
-import { answerJson, type HttpHandler, type HttpRequest, type HttpResponse } from './http-message.ts';
+import { answerJson, type HttpEntrance, type HttpRequest, type HttpResponse } from './http-message.ts';
 import { jsonOptionsFor } from './json-requests.ts';
+import { isCompletion } from './open-methods.ts';
 import type { PlainService } from './plain.ts';
+import { type RefusalParts, type RefusedArrival, refuseCall } from './refusal.ts';
 import type { Arrival, Calls, Reply, ReplyHeaders, Work } from './rpc.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
-import type { RpcStatus } from './status.ts';
+import { type RpcStatus, statusOf } from './status.ts';
 import { StreamBridge } from './stream-bridge.ts';
 
 /** The longest timeout a caller may give, in milliseconds: 24 hours. A longer one is refused. */
 export const MAX_TIMEOUT_MS = 24 * 3600 * 1000;
 
+/** Who calls. Set for every request that is let in. */
+const callerKey = createContextKey<Caller | undefined>(undefined);
+/** Why a request is not let in. */
+const refusalKey = createContextKey<GatewayError | undefined>(undefined);
+
 /** Serves Connect, gRPC-Web and gRPC. Takes every request whose path is that of a method. */
-export function connectHandler(
+export function connectEntrance(
   settings: Pick<DoorSettings, 'maxMessageBytes'>,
   service: LlmService,
   plain: readonly PlainService[],
   calls: Calls,
   tools: DoorTools,
-): HttpHandler {
+): HttpEntrance {
   const handlers = new Map<string, UniversalHandler>();
   const add = (desc: DescService, methods: Readonly<Record<string, unknown>>) => {
     for (const method of desc.methods) {
@@ -38,6 +55,7 @@ export function connectHandler(
         readMaxBytes: settings.maxMessageBytes,
         maxTimeoutMs: MAX_TIMEOUT_MS,
         jsonOptions: jsonOptionsFor(method.input),
+        requestGate: gate({ calls, service }, tools),
       });
       router.rpc(method, methods[method.localName] as never);
       for (const handler of router.handlers) handlers.set(handler.requestPath, handler);
@@ -45,18 +63,43 @@ export function connectHandler(
   };
   add(LlmServiceDesc, llmMethods(service, calls, tools));
   for (const { desc, methods } of plain) add(desc, methods);
-  return nodeHandler(handlers, tools);
+  const handle = nodeHandler(handlers, tools);
+  return {
+    serve: (request, response, path, caller) =>
+      handle(request, response, path, createContextValues().set(callerKey, caller)),
+    refuse: (request, response, path, error) =>
+      handle(request, response, path, createContextValues().set(refusalKey, error)),
+  };
 }
+
+/** Stops what is not let in before its body is read. Only calls of the LLM service are traced. */
+const gate =
+  (parts: RefusalParts, { redact }: DoorTools) =>
+  (ctx: HandlerContext): undefined | Promise<never> => {
+    const refusal = ctx.values.get(refusalKey);
+    if (!refusal) return undefined;
+    if (ctx.service.typeName !== LlmServiceDesc.typeName) throw connectError(statusOf(refusal, redact), ctx);
+    return new Promise((_, reject) => {
+      const arrival = arrivalFacts(ctx);
+      refuseCall(parts, arrival, refusal, isCompletion(arrival.method), {
+        ok: () => undefined,
+        error(status, headers) {
+          setHeaders(ctx, headers);
+          reject(connectError(status, ctx));
+        },
+      });
+    });
+  };
 
 /**
  * Instead of connectNodeAdapter, which throws into the server on a request whose host is not a host, and on a failure
  * writes to the console and leaves the caller waiting.
  */
-function nodeHandler(handlers: ReadonlyMap<string, UniversalHandler>, { log, redact }: DoorTools): HttpHandler {
-  return (request, response, path) => {
+function nodeHandler(handlers: ReadonlyMap<string, UniversalHandler>, { log, redact }: DoorTools) {
+  return (request: HttpRequest, response: HttpResponse, path: string, values: ContextValues): boolean => {
     const handler = handlers.get(path);
     if (!handler) return false;
-    const universal = universalRequest(request, response);
+    const universal = universalRequest(request, response, values);
     if (!universal) {
       answerJson(response, 400, { code: 'invalid_argument', message: 'The request has no valid host.' });
       return true;
@@ -74,9 +117,13 @@ function nodeHandler(handlers: ReadonlyMap<string, UniversalHandler>, { log, red
 }
 
 /** Undefined: the request's host is not a host. */
-function universalRequest(request: HttpRequest, response: HttpResponse): UniversalServerRequest | undefined {
+function universalRequest(
+  request: HttpRequest,
+  response: HttpResponse,
+  values: ContextValues,
+): UniversalServerRequest | undefined {
   try {
-    const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    const universal = universalRequestFromNodeRequest(request, response, undefined, values);
     // Not its own iterator, which destroys a request that is refused before it was read to the end.
     return { ...universal, body: request.iterator({ destroyOnReturn: false }) };
   } catch {
@@ -136,16 +183,16 @@ function llmMethods(
   };
 }
 
-const arrival = (
-  { method, protocolName, requestHeader }: HandlerContext,
-  fields: CallContext | undefined,
-  deadlineMs: number | undefined,
-): Arrival => ({
+function arrival(ctx: HandlerContext, fields: CallContext | undefined, deadlineMs: number | undefined): Arrival {
+  const caller = ctx.values.get(callerKey);
+  if (!caller) throw new Error('a request came in without a caller');
+  return { ...arrivalFacts(ctx), caller, fields, deadlineMs };
+}
+
+const arrivalFacts = ({ method, protocolName, requestHeader }: HandlerContext): RefusedArrival => ({
   method: `${method.parent.typeName}/${method.name}`,
   system: protocolName === 'connect' ? 'connectrpc' : 'grpc',
-  fields,
   header: (name) => requestHeader.get(name) ?? undefined,
-  deadlineMs,
 });
 
 function setHeaders({ responseHeader }: HandlerContext, headers: ReplyHeaders): void {

@@ -1,12 +1,9 @@
-import { toBinary } from '@bufbuild/protobuf';
 import {
   type ChannelOptions,
   type ConnectionInjector,
   logVerbosity,
-  Metadata,
   Server,
   ServerCredentials,
-  type ServerErrorResponse,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
@@ -21,14 +18,15 @@ import type {
 import type { HealthRequest, HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import type { ListModelsRequest, ListModelsResponse } from '#gen/antiphon/v1/model_pb.js';
-import { StatusSchema } from '#gen/google/rpc/status_pb.js';
 import type { Clock } from '../core/clock.ts';
 import type { Inbound, LlmService, StreamOut } from '../services/service.ts';
+import { GrpcEntry } from './grpc-entry.ts';
 import { addPlainService, grpcDefinition } from './grpc-service.ts';
+import { errorResponse, metadataLookup, metadataOf } from './grpc-status.ts';
 import type { PlainService } from './plain.ts';
 import type { Arrival, Calls, ReplyHeaders } from './rpc.ts';
-import type { DoorSettings } from './settings.ts';
-import { type RpcStatus, statusMessage } from './status.ts';
+import type { DoorSettings, DoorTools } from './settings.ts';
+import type { RpcStatus } from './status.ts';
 
 /** A gRPC server that is given its connections. */
 export interface GrpcDoor {
@@ -48,12 +46,13 @@ export function grpcDoor(
   service: LlmService,
   plain: readonly PlainService[],
   calls: Calls,
-  clock: Clock,
+  tools: DoorTools,
 ): GrpcDoor {
   // It would print request headers that it cannot read, and these may hold keys.
   setLogVerbosity(logVerbosity.NONE);
-  const server = new Server(serverOptions(settings));
-  server.addService(grpcDefinition(LlmServiceDesc), llmHandlers(service, calls, clock));
+  const entry = new GrpcEntry({ calls, service }, tools);
+  const server = new Server({ ...serverOptions(settings), interceptors: [entry.interceptor] });
+  server.addService(grpcDefinition(LlmServiceDesc), llmHandlers(service, calls, entry, tools.clock));
   for (const each of plain) addPlainService(server, each);
   return {
     connections: server.createConnectionInjector(ServerCredentials.createInsecure()),
@@ -77,13 +76,14 @@ function serverOptions(settings: DoorSettings): ChannelOptions {
 
 type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
-function llmHandlers(service: LlmService, calls: Calls, clock: Clock) {
+function llmHandlers(service: LlmService, calls: Calls, entry: GrpcEntry, clock: Clock) {
   const { method } = LlmServiceDesc;
   const arrival = (call: AnyCall, { name }: { name: string }, fields: CallContext | undefined): Arrival => ({
     method: `${LlmServiceDesc.typeName}/${name}`,
     system: 'grpc',
+    caller: entry.callerOf(call.metadata),
     fields,
-    header: (key) => call.metadata.get(key).join(',') || undefined,
+    header: metadataLookup(call.metadata),
     deadlineMs: deadline(call, clock),
   });
   const unary = <Q, A>(
@@ -193,19 +193,4 @@ class GrpcStream implements StreamOut {
     this.#room?.resolve();
     this.#room = undefined;
   }
-}
-
-function metadataOf(headers: ReplyHeaders): Metadata {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-  return metadata;
-}
-
-/** grpc-js sends `details`; never give it an Error, whose message it would send as it is. */
-function errorResponse(status: RpcStatus, headers: ReplyHeaders): ServerErrorResponse {
-  const { code, message, retryAfterMs } = status;
-  const metadata = metadataOf(headers);
-  metadata.set('grpc-status-details-bin', Buffer.from(toBinary(StatusSchema, statusMessage(status))));
-  if (retryAfterMs !== undefined) metadata.set('grpc-retry-pushback-ms', String(retryAfterMs));
-  return { name: 'ServiceError', message, code, details: message, metadata };
 }

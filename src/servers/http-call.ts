@@ -1,3 +1,4 @@
+import type { Caller } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Inbound, LlmService } from '../services/service.ts';
@@ -28,12 +29,13 @@ export function httpArrival(
   request: HttpRequest,
   method: string,
   system: Arrival['system'],
+  caller: Caller,
   { now }: Pick<Clock, 'now'>,
 ): Arrival {
   const header = headerOf(request);
   const timeoutMs = timeoutOf(header(TIMEOUT_HEADER));
   const deadlineMs = timeoutMs === undefined ? undefined : now() + timeoutMs;
-  return { method, system, fields: undefined, header, deadlineMs };
+  return { method, system, caller, fields: undefined, header, deadlineMs };
 }
 
 /** Undefined: none is given, or none that counts; `checkTimeout` tells which. */
@@ -60,11 +62,12 @@ export function runHttpCall<T>(
   { calls, tools }: HttpCallParts,
   request: HttpRequest,
   response: HttpResponse,
+  caller: Caller,
   route: string,
   work: Work<T>,
   reply: Reply<T>,
 ): void {
-  const running = calls.run(httpArrival(request, route, 'http', tools.clock), work, reply);
+  const running = calls.run(httpArrival(request, route, 'http', caller, tools.clock), work, reply);
   whenGone(response, () => running.callerGone());
 }
 

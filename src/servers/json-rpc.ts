@@ -1,9 +1,18 @@
 import type { JsonValue } from '@bufbuild/protobuf';
+import type { Caller } from '../core/call.ts';
 import { toGatewayError } from '../core/errors.ts';
 import { tryParseJson } from '../core/json.ts';
 import type { LlmService } from '../services/service.ts';
-import { checkTimeout, type HttpCallParts, httpArrival, readOrRecord, replyJson, whenGone } from './http-call.ts';
-import type { HttpHandler, HttpRequest, HttpResponse } from './http-message.ts';
+import {
+  checkTimeout,
+  type HttpCallParts,
+  headerOf,
+  httpArrival,
+  readOrRecord,
+  replyJson,
+  whenGone,
+} from './http-call.ts';
+import type { HttpEntrance, HttpRequest, HttpResponse } from './http-message.ts';
 import { rpcError } from './json-rpc/errors.ts';
 import {
   errorResponse,
@@ -14,8 +23,9 @@ import {
   rpcRequest,
 } from './json-rpc/message.ts';
 import { contextOf, type MetricsSnapshot, type RpcMethod, rpcMethods } from './json-rpc/methods.ts';
+import { refuseCall } from './refusal.ts';
 import { readText } from './request-body.ts';
-import type { ReplyHeaders, Running } from './rpc.ts';
+import type { Reply, ReplyHeaders, Running } from './rpc.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
 import { statusOf } from './status.ts';
 
@@ -32,18 +42,37 @@ const PATH = '/rpc';
 const MAX_BATCH = 50;
 
 /** Serves JSON-RPC 2.0, single requests and batches, whose requests run at once. */
-export function jsonRpcHandler(door: JsonRpcDoor): HttpHandler {
+export function jsonRpcEntrance(door: JsonRpcDoor): HttpEntrance {
   const methods = rpcMethods(door.service, door.metrics);
-  return (request, response, path) => {
-    if (path !== PATH) return false;
-    if (request.method === 'POST') void serve(door, methods, request, response);
-    else replyJson(response, 405, { allow: 'POST' }, errorResponse(null, rpcErrors.request));
-    return true;
+  return {
+    serve(request, response, path, caller) {
+      if (path !== PATH) return false;
+      if (request.method === 'POST') void serve({ ...door, caller }, methods, request, response);
+      else replyJson(response, 405, { allow: 'POST' }, errorResponse(null, rpcErrors.request));
+      return true;
+    },
+    refuse(request, response, path, error) {
+      if (path !== PATH) return false;
+      const arrival = { method: `POST ${PATH}`, system: 'http', header: headerOf(request) } as const;
+      refuseCall(door, arrival, error, true, refusalReply(response));
+      return true;
+    },
   };
 }
 
+/** What was asked has not been read, and so has no id. */
+const refusalReply = (response: HttpResponse): Reply<never> => ({
+  ok: () => undefined,
+  error: (status, headers) => replyJson(response, status.http, headers, errorResponse(null, rpcError(status))),
+});
+
+/** The door as one caller has it. */
+interface Visited extends JsonRpcDoor {
+  readonly caller: Caller;
+}
+
 async function serve(
-  door: JsonRpcDoor,
+  door: Visited,
   methods: ReadonlyMap<string, RpcMethod>,
   request: HttpRequest,
   response: HttpResponse,
@@ -71,12 +100,12 @@ function replyNothing(response: HttpResponse, headers: ReplyHeaders): void {
 class RunningBatch {
   /** Those of a single request; a batch has none of its own. */
   headers: ReplyHeaders = {};
-  readonly #door: JsonRpcDoor;
+  readonly #door: Visited;
   readonly #methods: ReadonlyMap<string, RpcMethod>;
   readonly #request: HttpRequest;
   readonly #calls: Running[] = [];
 
-  constructor(door: JsonRpcDoor, methods: ReadonlyMap<string, RpcMethod>, request: HttpRequest) {
+  constructor(door: Visited, methods: ReadonlyMap<string, RpcMethod>, request: HttpRequest) {
     this.#door = door;
     this.#methods = methods;
     this.#request = request;
@@ -105,8 +134,11 @@ class RunningBatch {
   }
 
   #run({ id = null, method, params }: RpcRequest, work: RpcMethod): Promise<RpcResponse> {
-    const { calls, tools } = this.#door;
-    const arrival = { ...httpArrival(this.#request, method, 'jsonrpc', tools.clock), fields: contextOf(params) };
+    const { calls, tools, caller } = this.#door;
+    const arrival = {
+      ...httpArrival(this.#request, method, 'jsonrpc', caller, tools.clock),
+      fields: contextOf(params),
+    };
     return new Promise((resolve) => {
       const running = calls.run<JsonValue>(
         arrival,

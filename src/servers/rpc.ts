@@ -1,15 +1,19 @@
 import { status as statusNames } from '@grpc/grpc-js';
 import type { CallContext } from '#gen/antiphon/v1/completion_pb.js';
+import type { Caller } from '../core/call.ts';
 import { GatewayError, grpcCode, toGatewayError } from '../core/errors.ts';
 import type { Span } from '../core/span.ts';
 import type { TracedCall } from '../core/tracing.ts';
 import type { Inbound } from '../services/service.ts';
+import { callerAttributes } from '../telemetry/gen-ai.ts';
 import { loggedError } from '../telemetry/plain-text.ts';
 import type { DoorTools } from './settings.ts';
 import { type RpcStatus, statusOf } from './status.ts';
 
 /** A call as it arrives at a door. */
 export interface Arrival extends TracedCall {
+  /** Who calls. Of a call that is refused because nobody knows: anonymous. */
+  readonly caller: Caller;
   /** When the caller stops waiting, by the clock; undefined: never. */
   readonly deadlineMs: number | undefined;
 }
@@ -153,8 +157,9 @@ class ActiveCall<T> implements Running {
     const { context, span } = tracing.open(this.#arrival);
     this.#span = span;
     this.#headers = replyHeaders(this.#id, context);
-    const { deadlineMs } = this.#arrival;
-    return { id: this.#id, context, signal: this.#abort.signal, deadlineMs, receivedMs, span };
+    const { caller, deadlineMs } = this.#arrival;
+    if (!caller.isAnonymous) span.set(callerAttributes(caller));
+    return { id: this.#id, caller, context, signal: this.#abort.signal, deadlineMs, receivedMs, span };
   }
 
   #succeed(value: T): void {

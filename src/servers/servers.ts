@@ -6,17 +6,18 @@ import { Health } from '#gen/health/v1/health_pb.js';
 import type { LlmService } from '../services/service.ts';
 import { loggedError } from '../telemetry/plain-text.ts';
 import type { CountedOfTarget } from '../telemetry/snapshot.ts';
-import { connectHandler } from './connect.ts';
+import { connectEntrance } from './connect.ts';
 import { corsHandler } from './cors.ts';
 import { type Drainable, drain } from './drain.ts';
+import { entryHandler } from './entry.ts';
 import { grpcDoor } from './grpc.ts';
 import { HealthState, healthService, ServingStatus } from './health.ts';
 import { healthPage } from './health-page.ts';
 import { httpDoor } from './http.ts';
 import type { HttpHandler } from './http-message.ts';
-import { jsonRpcHandler } from './json-rpc.ts';
+import { jsonRpcEntrance } from './json-rpc.ts';
 import { type Address, type Listening, listen } from './listen.ts';
-import { openAiHandler } from './openai.ts';
+import { openAiEntrance } from './openai.ts';
 import type { PlainService } from './plain.ts';
 import { probeHandler } from './probes.ts';
 import { followProviders } from './provider-services.ts';
@@ -33,7 +34,7 @@ export interface ServersPlan extends DoorTools {
   readonly providers?: () => readonly Pick<ProviderHealth, 'provider' | 'status'>[];
   /** What is counted now, for `llm.metrics` of JSON-RPC. Undefined: nothing is. */
   readonly snapshot?: () => readonly CountedOfTarget[];
-  /** Further handlers for the HTTP port, asked after the built-in ones. */
+  /** Further handlers for the HTTP port, asked after the built-in ones, and only for callers who were let in. */
   readonly handlers?: readonly HttpHandler[];
 }
 
@@ -100,7 +101,7 @@ function plainServices(config: DoorSettings, health: HealthState): PlainService[
 
 async function openGrpc(plan: ServersPlan, calls: Calls, health: HealthState): Promise<Door> {
   const { config } = plan;
-  const door = grpcDoor(config, plan.service, plainServices(config, health), calls, plan.clock);
+  const door = grpcDoor(config, plan.service, plainServices(config, health), calls, plan);
   const server = createServer({ noDelay: true }, (socket) => door.connections.injectConnection(socket));
   const place = { host: config.host, port: config.grpcPort, variable: 'ANTIPHON_GRPC_PORT' };
   const { address, close, destroyAll } = await listen(server, place);
@@ -115,15 +116,15 @@ async function openGrpc(plan: ServersPlan, calls: Calls, health: HealthState): P
 
 async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): Promise<Door> {
   const { config, service } = plan;
-  const handlers = [
-    corsHandler(config.corsOrigins),
-    probeHandler(health),
-    ...(plan.health ? [healthPage(plan.health)] : []),
-    connectHandler(config, service, plainServices(config, health), calls, plan),
-    openAiHandler({ settings: config, service, calls, tools: plan }),
-    jsonRpcHandler({ settings: config, service, calls, tools: plan, metrics: () => snapshotJson(plan) }),
-    ...(plan.handlers ?? []),
+  const entrances = [
+    ...(plan.health ? [{ serve: healthPage(plan.health) }] : []),
+    connectEntrance(config, service, plainServices(config, health), calls, plan),
+    openAiEntrance({ settings: config, service, calls, tools: plan }),
+    jsonRpcEntrance({ settings: config, service, calls, tools: plan, metrics: () => snapshotJson(plan) }),
+    ...(plan.handlers ?? []).map((serve) => ({ serve })),
   ];
+  // What stands before the entry is open to everybody.
+  const handlers = [corsHandler(config.corsOrigins), probeHandler(health), entryHandler(entrances, plan)];
   const leaving = () => health.get('') !== ServingStatus.SERVING;
   const door = httpDoor(config, handlers, plan, leaving);
   const place = { host: config.host, port: config.httpPort, variable: 'ANTIPHON_HTTP_PORT' };

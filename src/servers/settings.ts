@@ -1,3 +1,4 @@
+import type { Authenticator } from '../access/authenticator.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Redact } from '../core/redact.ts';
 import type { Tracing } from '../core/tracing.ts';
@@ -31,6 +32,8 @@ export interface DoorLog {
 
 /** What every door works with. */
 export interface DoorTools {
+  /** Who calls; asked before anything of a request but its headers is read. */
+  readonly access: Authenticator;
   readonly clock: Clock;
   readonly tracing: Tracing;
   readonly redact: Redact;

@@ -7,7 +7,21 @@ import {
   type Model,
   ModelAvailability,
 } from '#gen/antiphon/v1/model_pb.js';
+import type { Caller } from '../core/call.ts';
 import { Violations } from './validate/violations.ts';
+
+/** The models as this caller finds them: what its key or team leaves out is not allowed for it. */
+export function modelsFor(
+  { allowedModels }: Pick<Caller, 'allowedModels'>,
+  models: readonly Model[],
+): readonly Model[] {
+  if (!allowedModels) return models;
+  return models.map((model) =>
+    model.allowed && !allowedModels({ provider: model.provider, model: model.id })
+      ? { ...model, allowed: false }
+      : model,
+  );
+}
 
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1_000;

@@ -10,15 +10,16 @@ import {
 } from '#gen/antiphon/v1/completion_pb.js';
 import type { HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import type { Model } from '#gen/antiphon/v1/model_pb.js';
-import { anonymous, type Call, newCall, newTrail, type Trail } from '../core/call.ts';
+import { type Call, newCall, newTrail, type Trail } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Complete } from '../core/complete.ts';
 import { duration } from '../core/duration.ts';
-import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import { GatewayError, toGatewayError } from '../core/errors.ts';
 import type { Sink } from '../core/events.ts';
+import { may } from '../core/roles.ts';
 import { withSpent } from '../core/spent.ts';
 import { withFailure } from './call-failure.ts';
-import { listModels } from './list-models.ts';
+import { listModels, modelsFor } from './list-models.ts';
 import type { Inbound, LlmService } from './service.ts';
 import { StreamWriter } from './stream.ts';
 import { validateCompleteRequest } from './validate/request.ts';
@@ -56,8 +57,8 @@ export function llmService(parts: LlmServiceParts): LlmService {
       parts.refused(openCall(create(CompleteRequestSchema), inbound, newTrail()), toGatewayError(thrown));
     },
 
-    async listModels(request) {
-      return listModels(parts.models(), request);
+    async listModels(request, { caller }) {
+      return listModels(modelsFor(caller, parts.models()), request);
     },
 
     async health() {
@@ -67,11 +68,11 @@ export function llmService(parts: LlmServiceParts): LlmService {
 }
 
 function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail, sink?: Sink): Call {
-  const { id, context, signal, deadlineMs, receivedMs, span } = inbound;
+  const { id, caller, context, signal, deadlineMs, receivedMs, span } = inbound;
   return newCall({
     id,
     request,
-    caller: anonymous,
+    caller,
     context,
     signal,
     deadlineMs,
@@ -84,6 +85,7 @@ function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail, sink
 
 function check(call: Call, { refused }: LlmServiceParts): void {
   try {
+    if (!may(call.caller.roles, 'call')) throw mayNotCall();
     validateCompleteRequest(call.request);
   } catch (thrown) {
     const error = toGatewayError(thrown);
@@ -91,6 +93,9 @@ function check(call: Call, { refused }: LlmServiceParts): void {
     throw error;
   }
 }
+
+const mayNotCall = () =>
+  new GatewayError('permission_denied', 'This key may not call models. Use one with the role "caller" or "admin".');
 
 /** The answer with its stamps. Errors: those of the call, with what was tried. */
 async function answered(complete: Complete, call: Call, clock: Clock): Promise<CompleteResponse> {

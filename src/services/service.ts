@@ -6,12 +6,15 @@ import type {
 } from '#gen/antiphon/v1/completion_pb.js';
 import type { HealthRequest, HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import type { ListModelsRequest, ListModelsResponse } from '#gen/antiphon/v1/model_pb.js';
+import type { Caller } from '../core/call.ts';
 import type { Span } from '../core/span.ts';
 
 /** What a door tells of a call, whatever its protocol. */
 export interface Inbound {
   /** The gateway's id of the call. */
   readonly id: string;
+  /** Who calls: those whom the door has let in. */
+  readonly caller: Caller;
   /** The ids of the call, complete. */
   readonly context: CallContext;
   /** Aborts when the caller cancels or goes away, or the gateway stops. Its reason is a GatewayError. */

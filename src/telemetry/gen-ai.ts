@@ -8,7 +8,7 @@ import {
   type ResponseFormat,
   type Usage,
 } from '#gen/antiphon/v1/completion_pb.js';
-import type { Call } from '../core/call.ts';
+import type { Call, Caller } from '../core/call.ts';
 import type { SpanValue } from '../core/span.ts';
 import { readCost } from './cost.ts';
 
@@ -28,7 +28,7 @@ export const inferenceSpanName = (model: string): string => (model === '' ? 'cha
  * `providerName` is the provider's name in the conventions; without it, the configured name stands.
  */
 export function requestAttributes(
-  { request, context, trail, sink }: Pick<Call, 'request' | 'context' | 'trail' | 'sink'>,
+  { request, context, caller, trail, sink }: Pick<Call, 'request' | 'context' | 'caller' | 'trail' | 'sink'>,
   providerName = trail.target?.provider,
 ): SpanAttributes {
   return {
@@ -44,6 +44,7 @@ export function requestAttributes(
     'gen_ai.request.seed': request.seed === undefined ? undefined : safeInteger(request.seed),
     'gen_ai.request.reasoning.level': reasoningLevel(request.reasoning),
     'gen_ai.output.type': outputType(request.responseFormat),
+    ...callerAttributes(caller),
     'antiphon.source_agent': context.sourceAgent || undefined,
     'antiphon.session_id': context.sessionId || undefined,
     'antiphon.provider': trail.target?.provider,
@@ -55,6 +56,10 @@ export function requestAttributes(
     'antiphon.cost.partial_nano_usd': readCost(trail.partialCost).nanoUsd,
   };
 }
+
+/** Who calls, if anybody was asked. */
+export const callerAttributes = ({ name, team, isAnonymous }: Caller): SpanAttributes =>
+  isAnonymous ? {} : { 'antiphon.caller': name, 'antiphon.team': team || undefined };
 
 /** `firstTokenMs` is from the call's arrival to its first content, for calls that stream. */
 export function responseAttributes(response: CompleteResponse, firstTokenMs?: number): SpanAttributes {

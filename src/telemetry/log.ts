@@ -15,6 +15,8 @@ export interface CallLine {
   readonly source_agent: string | undefined;
   readonly session_id: string | undefined;
   readonly caller: string;
+  /** That of the caller's key. */
+  readonly team: string | undefined;
   readonly method: string;
   readonly provider: string | undefined;
   readonly model: string | undefined;

@@ -3,10 +3,12 @@ import { emptyResource } from '@opentelemetry/resources';
 import type { MetricProducer } from '@opentelemetry/sdk-metrics';
 import type { Attempt, Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
 import type { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
+import type { AuthFailure } from '../core/auth-failure.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ErrorKind, errorKinds, errorRule } from '../core/errors.ts';
 import type { Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
+import { authMetrics } from './auth-metrics.ts';
 import { configMetrics, type ReloadResult } from './config-metrics.ts';
 import { readCost } from './cost.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
@@ -75,6 +77,8 @@ export interface Metrics {
   readonly tell: Tell;
   /** The configuration was read again. */
   readonly configReloaded: (result: ReloadResult) => void;
+  /** A caller was turned away. */
+  readonly authFailed: (reason: AuthFailure) => void;
   /** Gives labels of their own to these, too. At most 1,000 providers have some. */
   readonly know: (names: KnownNames) => void;
   /** What is counted now. */
@@ -103,12 +107,14 @@ export function callMetrics(options: MetricsOptions): Metrics {
   };
   know(options);
   const config = configMetrics(clock);
+  const auth = authMetrics();
   const all = [
     ...Object.values(families),
     ...keyMetrics(keysAside),
     ...resilience.families,
     ...limits.families,
     ...config.families,
+    ...auth.families,
     ...processMetrics(startMs / 1000, strain),
   ];
   const producer: MetricProducer = {
@@ -127,6 +133,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
       limits.tell(news);
     },
     configReloaded: config.reloaded,
+    authFailed: auth.failed,
     know,
     snapshot: () => snapshotOf(all),
     producer,

@@ -54,6 +54,8 @@ export interface Telemetry {
   readonly tell: Tell;
   /** Counts that the configuration was read again. */
   readonly configReloaded: Metrics['configReloaded'];
+  /** Counts that a caller was turned away. */
+  readonly authFailed: Metrics['authFailed'];
   /** Gives metric labels of their own to these, too. */
   readonly know: Metrics['know'];
   readonly snapshot: Metrics['snapshot'];

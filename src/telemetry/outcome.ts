@@ -14,6 +14,7 @@ export function callOutcome(call: Call, endedMs: number, result: CompleteRespons
     callId: call.id,
     context: call.context,
     caller: call.caller.name,
+    team: call.caller.team,
     method: `${SERVICE}/${call.sink ? 'StreamComplete' : 'Complete'}`,
     target: trail.target ?? (failed ? result.facts.target : undefined),
     startedMs: call.receivedMs,

@@ -15,6 +15,8 @@ export interface CallOutcome {
   readonly context: CallContext;
   /** The caller's name. */
   readonly caller: string;
+  /** The team of its key. Empty: none. */
+  readonly team?: string;
   /** The method's full name, for example "antiphon.v1.LlmService/Complete". */
   readonly method: string;
   /** Undefined: it was refused before it had one. */
@@ -107,10 +109,10 @@ const MAX_SHORT = 512;
  * once is much cheaper than at one text after the other, and almost always enough.
  */
 function whoAndWhat(outcome: CallOutcome, redact: Redact) {
-  const { callId, target, caller, method, selectionReason = '', rule = '', requestType, labels } = outcome;
+  const { callId, target, caller, team = '', method, selectionReason = '', rule = '', requestType, labels } = outcome;
   const { traceId, sourceAgent, sessionId } = outcome.context;
   const model = target?.model ?? '';
-  const all = [traceId, sourceAgent, sessionId, caller, model, selectionReason, rule, requestType].join('\n');
+  const all = [traceId, sourceAgent, sessionId, caller, team, model, selectionReason, rule, requestType].join('\n');
   const harmless = all.length <= MAX_SHORT && isPlain(all, redact);
   const text = (value: string, max: number) => (harmless ? value : plainText(value, redact, max)) || undefined;
   return {
@@ -119,6 +121,7 @@ function whoAndWhat(outcome: CallOutcome, redact: Redact) {
     source_agent: text(sourceAgent, MAX_ID),
     session_id: text(sessionId, MAX_ID),
     caller: text(caller, MAX_ID) ?? '',
+    team: text(team, MAX_ID),
     method,
     provider: target?.provider,
     model: text(model, MAX_MODEL),

@@ -234,8 +234,8 @@ describe('what the start says', () => {
     [{ LLM_API_KEY: 'x' }, 'LLM_API_KEY is set and not used: set LLM_PROVIDER or LLM_BASE_URL to say whose key it is.'],
     [{ ANTIPHON_GRCP_PORT: '1' }, 'ANTIPHON_GRCP_PORT is set and not known: did you mean ANTIPHON_GRPC_PORT?'],
     [
-      { ANTIPHON_HOST: '0.0.0.0' },
-      'Listening on 0.0.0.0: whoever reaches it may call, since this version does not ask who calls.',
+      { ANTIPHON_HOST: '0.0.0.0', ANTIPHON_AUTH: 'none' },
+      'Listening on 0.0.0.0: whoever reaches it may call, since access.auth is none.',
     ],
   ])('%j', (env, expected) => {
     expect(load({ ...whole, ...env }).notices).toEqual([expected]);

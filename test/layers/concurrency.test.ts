@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Call } from '../../src/core/call.ts';
+import { anonymous, type Call } from '../../src/core/call.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { News } from '../../src/core/news.ts';
 import { concurrency } from '../../src/layers/concurrency.ts';
@@ -194,14 +194,18 @@ describe('what calls wait in line with', () => {
   }
 
   it.each<[string, Partial<Call>, string]>([
-    ['the name of a caller that has one', { caller: { name: 'billing', team: '' } }, 'caller:billing'],
+    [
+      'the name of a caller that has one',
+      { caller: { ...anonymous, name: 'billing', isAnonymous: false } },
+      'caller:billing',
+    ],
     ['what calls, if nobody knows who does', {}, 'agent:tester'],
   ])('is %s', async (_, of, flow) => {
     expect(await claimOf(of)).toMatchObject({ flow });
   });
 
   it('is never mixed up with what a caller has written itself', async () => {
-    const known = await claimOf({ caller: { name: 'billing', team: '' } });
+    const known = await claimOf({ caller: { ...anonymous, name: 'billing', isAnonymous: false } });
     const written = await claimOf({}, 'billing');
     expect(written.flow).not.toBe(known.flow);
   });

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { CallContextSchema, CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { active, limits, type ModelFacts } from '../../src/catalogue/facts.ts';
-import type { Call } from '../../src/core/call.ts';
+import { anonymous, type Call } from '../../src/core/call.ts';
 import { noPolicy, type Policy, type Route, type Strategy, type WeightedTarget } from '../../src/core/policy.ts';
 import type { Target } from '../../src/core/target.ts';
 import type { Measures } from '../../src/routing/strategies.ts';
@@ -57,7 +57,7 @@ export const callOf = ({ request = {}, policy, session = '', agent = '', team = 
     request: create(CompleteRequestSchema, { messages: [user(text('hello'))], ...request }),
     policy: policy ? policyOf(policy) : noPolicy,
     context: create(CallContextSchema, { sessionId: session, sourceAgent: agent }),
-    caller: { name: 'someone', team },
+    caller: { ...anonymous, name: 'someone', team },
   });
 
 /** A model of which nothing else is known. */

@@ -3,6 +3,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { anonymous } from '../../src/core/call.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { http1Limits, httpDoor } from '../../src/servers/http.ts';
 import { listen } from '../../src/servers/listen.ts';
@@ -289,6 +290,7 @@ test('a caller of HTTP/1.1 that sends on after it was answered is read for five 
 test('headers that never end are cut off also behind the first bytes', async () => {
   const limits = { ...http1Limits, headersTimeout: 50, connectionsCheckingInterval: 20 };
   const tools = {
+    access: { authenticate: () => anonymous },
     clock: systemClock,
     tracing: seenTracing(),
     redact: String,

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { CallContextSchema } from '#gen/antiphon/v1/completion_pb.js';
+import { anonymous } from '../../src/core/call.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { type Arrival, Calls, type Work } from '../../src/servers/rpc.ts';
 import type { DoorTools } from '../../src/servers/settings.ts';
@@ -15,6 +16,7 @@ function setup(tools: Partial<DoorTools> = {}) {
   const calls = new Calls({
     clock,
     tracing,
+    access: { authenticate: () => anonymous },
     redact: (text) => text.replaceAll(SECRET, '***'),
     log: { error: (fields, message) => logged.push({ fields, message }) },
     newId: () => 'call-1',
@@ -27,6 +29,7 @@ const arrival = (overrides: Partial<Arrival> = {}): Arrival => ({
   method: 'antiphon.v1.LlmService/Complete',
   system: 'grpc',
   fields: undefined,
+  caller: anonymous,
   header: () => undefined,
   deadlineMs: undefined,
   ...overrides,

@@ -8,6 +8,7 @@ import {
 } from '#gen/antiphon/v1/completion_pb.js';
 import { HealthResponseSchema, HealthStatus } from '#gen/antiphon/v1/health_pb.js';
 import { ListModelsResponseSchema } from '#gen/antiphon/v1/model_pb.js';
+import { anonymous } from '../../src/core/call.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { textDelta } from '../../src/core/events.ts';
 import { redactor } from '../../src/core/redact.ts';
@@ -154,6 +155,7 @@ export async function openDoors(
     service,
     tracing,
     redact: redactor([SECRET]),
+    access: { authenticate: () => anonymous },
     log: { error: (fields, text) => logged.push({ fields, message: text }) },
     clock: systemClock,
     newId: () => `call-${++ids}`,

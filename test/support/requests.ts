@@ -8,6 +8,7 @@ import {
   Role,
 } from '#gen/antiphon/v1/completion_pb.js';
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
+import { anonymous } from '../../src/core/call.ts';
 import { type Delta, reasoningDelta, refusalDelta, textDelta, toolCallDelta } from '../../src/core/events.ts';
 import { noSpan } from '../../src/core/span.ts';
 import type { Inbound, StreamOut } from '../../src/services/service.ts';
@@ -159,6 +160,7 @@ export const anyRequest: fc.Arbitrary<CompleteRequest> = messageArbitrary(Comple
 export function inboundOf(overrides: Partial<Inbound> = {}): Inbound {
   return {
     id: 'call-1',
+    caller: anonymous,
     context: {
       $typeName: 'antiphon.v1.CallContext',
       traceId: 'trace-1',

@@ -12,7 +12,7 @@ import {
   ReasoningEffort,
   Role,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { newTrail } from '../../src/core/call.ts';
+import { anonymous, newTrail } from '../../src/core/call.ts';
 import type { Sink } from '../../src/core/events.ts';
 import {
   failureAttributes,
@@ -31,6 +31,7 @@ const given = (attributes: object) =>
 const asked = (request: MessageInitShape<typeof CompleteRequestSchema> = {}, target?: typeof TARGET) => ({
   request: create(CompleteRequestSchema, request),
   context: create(CallContextSchema, { traceId: 't' }),
+  caller: anonymous,
   trail: { ...newTrail(), target },
   sink: undefined,
 });

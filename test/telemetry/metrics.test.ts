@@ -116,6 +116,7 @@ describe('a scrape', () => {
       'llm_limits_unchecked_total counter',
       'llm_config_reloads_total counter',
       'llm_config_last_reload_success_timestamp_seconds gauge',
+      'llm_auth_failures_total counter',
       'process_cpu_seconds_total counter',
       'process_resident_memory_bytes gauge',
       'process_start_time_seconds gauge',

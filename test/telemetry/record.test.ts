@@ -315,6 +315,7 @@ describe('the outcome of a completion', () => {
       callId: 'call-1',
       context: create(CallContextSchema, { traceId: 't' }),
       caller: 'anonymous',
+      team: '',
       method: 'antiphon.v1.LlmService/StreamComplete',
       target: TARGET,
       startedMs: 1000,

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { CallContextSchema, CompleteRequestSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
-import { newCall, newTrail } from '../../core/call.ts';
+import { anonymous, newCall, newTrail } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Complete } from '../../core/complete.ts';
 import { type ErrorKind, GatewayError, toGatewayError } from '../../core/errors.ts';
@@ -73,7 +73,7 @@ export const askCompletion = (complete: Complete, target: Target, id: string, cl
         messages: [{ role: Role.USER, content: [{ part: { case: 'text', value: 'ping' } }] }],
         maxTokens: 1,
       }),
-      caller: { name: 'probe', team: '' },
+      caller: { ...anonymous, name: 'probe' },
       context: create(CallContextSchema, { traceId: id, sourceAgent: 'antiphon-probe' }),
       signal,
       deadlineMs: undefined,

@@ -4,6 +4,7 @@ import { HealthRequestSchema, HealthResponseSchema } from '#gen/antiphon/v1/heal
 import { ListModelsRequestSchema, ListModelsResponseSchema } from '#gen/antiphon/v1/model_pb.js';
 import { GatewayError } from '../../core/errors.ts';
 import type { UnknownObject } from '../../core/json.ts';
+import { may } from '../../core/roles.ts';
 import type { Inbound, LlmService } from '../../services/service.ts';
 import { readOrRecord } from '../http-call.ts';
 import { explain } from '../json-requests.ts';
@@ -38,8 +39,20 @@ export const rpcMethods = (service: LlmService, metrics: MetricsSnapshot): Reado
         return toJson(HealthResponseSchema, await service.health(request, inbound));
       },
     ],
-    ['llm.metrics', async () => ({ series: metrics() })],
+    [
+      'llm.metrics',
+      async (_params, { caller }) => {
+        if (!may(caller.roles, 'watch')) throw mayNotWatch();
+        return { series: metrics() };
+      },
+    ],
   ]);
+
+const mayNotWatch = () =>
+  new GatewayError(
+    'permission_denied',
+    'This key may not see what others do. Use one with the role "viewer" or "admin".',
+  );
 
 /** The ids that the params of `llm.complete` have; of other methods, none. */
 export function contextOf(params: UnknownObject): CallContext | undefined {

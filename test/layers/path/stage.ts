@@ -8,6 +8,7 @@ import {
 import { mediaRoom } from '../../../src/backends/http/media-room.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
+import { anonymous } from '../../../src/core/call.ts';
 import { type Complete, compose } from '../../../src/core/complete.ts';
 import type { GatewayError } from '../../../src/core/errors.ts';
 import type { News } from '../../../src/core/news.ts';
@@ -182,6 +183,7 @@ export class Stage {
     const receivedMs = this.clock.now();
     const inbound = {
       id,
+      caller: anonymous,
       context: create(CallContextSchema, { traceId: 't', sourceAgent: 'a', sessionId: 's' }),
       signal: signal ?? new AbortController().signal,
       deadlineMs: deadlineInMs === undefined ? undefined : receivedMs + deadlineInMs,

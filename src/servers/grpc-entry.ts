@@ -1,0 +1,68 @@
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
+import { anonymous, type Caller } from '../core/call.ts';
+import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import { errorResponse, metadataLookup } from './grpc-status.ts';
+import { isCompletion, isOpenMethod } from './open-methods.ts';
+import { type RefusalParts, refuseCall } from './refusal.ts';
+import type { ReplyHeaders } from './rpc.ts';
+import type { DoorTools } from './settings.ts';
+import { type RpcStatus, statusOf } from './status.ts';
+
+/** Lets callers in on grpc-js, which reads nothing of a body before its interceptors have passed the headers on. */
+export class GrpcEntry {
+  readonly #parts: RefusalParts;
+  readonly #tools: Pick<DoorTools, 'access' | 'redact'>;
+  /** By the headers of their calls, which are one object from here to the handler. */
+  readonly #callers = new WeakMap<Metadata, Caller>();
+
+  constructor(parts: RefusalParts, tools: Pick<DoorTools, 'access' | 'redact'>) {
+    this.#parts = parts;
+    this.#tools = tools;
+  }
+
+  readonly interceptor: ServerInterceptor = ({ path }, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => {
+            const caller = this.#admit(path, metadata);
+            if (caller instanceof Error)
+              return this.#refuse(path, metadata, caller, (status, headers) =>
+                call.sendStatus(errorResponse(status, headers)),
+              );
+            this.#callers.set(metadata, caller);
+            pass(metadata);
+          },
+        }),
+    });
+
+  /** Who makes a call that was let in. Errors: a defect, if it was not. */
+  callerOf(metadata: Metadata): Caller {
+    const caller = this.#callers.get(metadata);
+    if (!caller) throw new Error('a call came in without a caller');
+    return caller;
+  }
+
+  #admit(path: string, metadata: Metadata): Caller | GatewayError {
+    if (isOpenMethod(path)) return anonymous;
+    try {
+      return this.#tools.access.authenticate(metadataLookup(metadata));
+    } catch (thrown) {
+      return toGatewayError(thrown);
+    }
+  }
+
+  /** Only calls of the LLM service are traced. */
+  #refuse(
+    path: string,
+    metadata: Metadata,
+    error: GatewayError,
+    answer: (status: RpcStatus, headers: ReplyHeaders) => void,
+  ): void {
+    const method = path.slice(1);
+    if (!method.startsWith(`${LlmService.typeName}/`)) return answer(statusOf(error, this.#tools.redact), {});
+    const arrival = { method, system: 'grpc', header: metadataLookup(metadata) } as const;
+    refuseCall(this.#parts, arrival, error, isCompletion(method), { ok: () => undefined, error: answer });
+  }
+}
