@@ -12,8 +12,8 @@ import { isOpenMethod } from './open-methods.ts';
 import type { DoorTools } from './settings.ts';
 
 /**
- * Lets callers in before anything but the headers of their requests is read. A request that is not let in is answered
- * whatever it asked for, so that nobody without a key learns what is here.
+ * Lets callers in before anything but the headers of their requests is read. A request that is not let in is refused
+ * whatever it asked for, also at a path where nothing is.
  */
 export function entryHandler(entrances: readonly HttpEntrance[], { access }: Pick<DoorTools, 'access'>): HttpHandler {
   const admit = (request: HttpRequest, path: string): Caller | GatewayError => {
