@@ -4,6 +4,7 @@ import { ConfigError } from './config/problem.ts';
 import { systemClock } from './core/clock.ts';
 import { LearningRedactor, type Redact } from './core/redact.ts';
 import { greeting } from './greeting.ts';
+import { KEYS_USAGE, keysCommand } from './keys-command.ts';
 import { ConfigSource, type Reloads, reloads } from './reload.ts';
 import { type Running, start } from './start.ts';
 import { createLog, type Log } from './telemetry/log.ts';
@@ -14,12 +15,13 @@ const USAGE = `Usage: antiphon [command]
   serve     start the gateway (the default)
   check     read the configuration, say what is wrong with it, and stop
   version   print the version
-
+${KEYS_USAGE}
 Settings come from the environment and, if ANTIPHON_CONFIG names one, a YAML file.
 `;
 
 /** Runs a command. The process ends with 0 if all went well, 1 if something failed, 2 if the command is not known. */
 export async function main([command = 'serve', ...rest]: readonly string[]): Promise<void> {
+  if (command === 'keys') return (await keysCommand(rest)) ? undefined : misused();
   if (rest.length > 0) return misused();
   switch (command) {
     case 'serve':

@@ -78,7 +78,8 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'version.ts',
   ],
   'reload.ts': ['core', 'config', 'snapshots.ts', 'start.ts', 'telemetry'],
-  'main.ts': ['core', 'config', 'reload.ts', 'telemetry', 'start.ts', 'greeting.ts', 'version.ts'],
+  'keys-command.ts': ['access', 'core', 'config'],
+  'main.ts': ['core', 'config', 'keys-command.ts', 'reload.ts', 'telemetry', 'start.ts', 'greeting.ts', 'version.ts'],
   'cli.js': ['main.ts'],
 };
 

@@ -16,7 +16,7 @@ export const plainKeyRule: TextRule = {
   fix: 'Use 16 to 512 printable ASCII characters without spaces and commas; "antiphon keys create" makes a good one.',
 };
 
-const expiryRule: TextRule = {
+export const expiryRule: TextRule = {
   pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/,
   problem: 'is not a moment',
   fix: 'Write it as RFC 3339 has it, in quotes: "2027-01-31T00:00:00Z".',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { WarningCode } from '#gen/antiphon/v1/completion_pb.js';
 import { ModelTier } from '#gen/antiphon/v1/model_pb.js';
 import type { Retirement } from '../../src/catalogue/retirement.ts';
-import type { Call } from '../../src/core/call.ts';
+import { anonymous, type Call } from '../../src/core/call.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { type Escalation, noPolicy, type Policy } from '../../src/core/policy.ts';
 import type { Target } from '../../src/core/target.ts';
@@ -140,12 +140,12 @@ describe('govern', () => {
 });
 
 describe('the policy below govern', () => {
-  const policyBelow = async (allowed: readonly Target[], policy: Policy) => {
+  const policyBelow = async (allowed: readonly Target[], policy: Policy, caller = anonymous) => {
     let below: Policy | undefined;
     await layer([a, ...allowed])(async (inner: Call) => {
       below = inner.policy;
       return helloResponse();
-    })(testCall({ policy }));
+    })(testCall({ policy, caller }));
     return below;
   };
   const c: Target = { provider: 'c', model: 'm' };
@@ -168,6 +168,20 @@ describe('the policy below govern', () => {
     [[], { shadowing: undefined, escalation: undefined }],
   ])('leads to nothing that is not allowed: %j', async (allowed, expected) => {
     expect(await policyBelow(allowed, both)).toEqual({ ...both, ...expected });
+  });
+
+  it('leads to nothing that the key may not call, also by a tier', async () => {
+    const narrow = { ...anonymous, allowedModels: ({ provider }: Target) => provider !== 'b' };
+    const expected = { ...both, shadowing: undefined, escalation: { ...escalation, to: [c] } };
+    expect(await policyBelow([b, c], both, narrow)).toEqual(expected);
+    const byTier = { ...noPolicy, escalation: { on: ['refused'], to: [], tier: 1 } } as const;
+    const models = { ...open, ofTier: () => [b, c] };
+    let below: Policy | undefined;
+    await govern({ ...models, select: () => ({ targets: [a], reason: '', warnings: [] }) })(async (inner: Call) => {
+      below = inner.policy;
+      return helloResponse();
+    })(testCall({ policy: byTier, caller: narrow }));
+    expect(below?.escalation).toEqual({ on: ['refused'], to: [c] });
   });
 
   it('loses one without the other', async () => {
