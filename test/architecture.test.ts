@@ -21,6 +21,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   providers: ['core', 'dialects', 'wire', 'gen'],
   backends: ['core', 'wire', 'dialects', 'providers', 'gen'],
   quotas: ['core', 'stores', 'gen'],
+  usage: ['core', 'stores', 'gen'],
   layers: ['core', 'stores', 'quotas', 'catalogue', 'resilience', 'routing', 'telemetry', 'gen'],
   telemetry: ['core', 'gen'],
   events: ['core', 'gen'],

@@ -27,7 +27,7 @@ export interface MeterParts extends Pick<Estimator, 'price'> {
 export const LEDGER = 'limits';
 
 /** A call is over by then: its reservations outlive it by so much, and no crash holds anything for longer. */
-const GRACE_MS = 60_000;
+const GRACE_MS = 10_000;
 
 /** What one call holds, and what it spends. */
 export class Meter implements Allowance {

@@ -28,7 +28,7 @@ export interface GatewayProcess {
   metrics(): Promise<string>;
   /** Resident memory by its own account. */
   residentBytes(): Promise<number>;
-  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2'): void;
+  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2' | 'SIGKILL'): void;
   /** Resolves when it has ended and all it wrote has been read. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }

@@ -1,0 +1,73 @@
+import type { Store } from '../stores/store.ts';
+import { dayAt, tableOf } from './book.ts';
+import { addMeasured, type Measured, readCounter, type UsageRow, unmeasured } from './row.ts';
+
+/** What a report is divided by: fields of the rows, the day, or a label as "label:project". */
+export type Division = 'day' | 'team' | 'key' | 'provider' | 'model' | `label:${string}`;
+
+export interface UsageQuery {
+  /** The first and the last day, in UTC, as 2026-11-21. */
+  readonly from: string;
+  readonly to: string;
+  readonly by: readonly Division[];
+  /** Only what has these values. */
+  readonly where: Readonly<Partial<Record<Division, string>>>;
+}
+
+export interface UsageGroup {
+  /** In the order of the divisions. */
+  readonly values: readonly string[];
+  readonly counts: Measured;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The days from one to another, both included; none if they are the wrong way round, or no days. */
+export function daysFrom(from: string, to: string): readonly string[] {
+  const first = Date.parse(`${from}T00:00:00Z`);
+  const last = Date.parse(`${to}T00:00:00Z`);
+  if (!(first <= last)) return [];
+  return Array.from({ length: (last - first) / DAY_MS + 1 }, (_, i) => dayAt(first + i * DAY_MS));
+}
+
+/** What was used, by the greatest cost first, then by the most calls. Errors: StoreError. */
+export async function usageReport(store: Pick<Store, 'tallied'>, query: UsageQuery): Promise<readonly UsageGroup[]> {
+  const groups = new Map<string, UsageGroup>();
+  for (const day of daysFrom(query.from, query.to))
+    for (const [name, count] of await store.tallied(tableOf(day))) addCounter(groups, query, day, name, count);
+  return [...groups.values()].toSorted(
+    ({ counts: one }, { counts: other }) => other.nanoUsd - one.nanoUsd || other.calls - one.calls,
+  );
+}
+
+function addCounter(
+  groups: Map<string, UsageGroup>,
+  { by, where }: UsageQuery,
+  day: string,
+  name: string,
+  count: number,
+): void {
+  const read = readCounter(name);
+  if (!read) return;
+  const { row, measure } = read;
+  const wanted = Object.entries(where).every(([division, value]) => partOf(division as Division, row, day) === value);
+  if (!wanted) return;
+  const values = by.map((division) => partOf(division, row, day));
+  const key = JSON.stringify(values);
+  const { counts = unmeasured } = groups.get(key) ?? {};
+  groups.set(key, { values, counts: addMeasured(counts, { ...unmeasured, [measure]: count }) });
+}
+
+function partOf(division: Division, { labels, ...row }: UsageRow, day: string): string {
+  switch (division) {
+    case 'day':
+      return day;
+    case 'team':
+    case 'key':
+    case 'provider':
+    case 'model':
+      return row[division];
+    default:
+      return labels[division.slice('label:'.length)] ?? '';
+  }
+}
