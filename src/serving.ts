@@ -15,12 +15,14 @@ import { type ProviderReading, providerStatus, readTarget } from './resilience/p
 import type { ProviderStates } from './resilience/provider-states.ts';
 import type { TargetState } from './resilience/target-state.ts';
 import { liveModels } from './services/list-models.ts';
+import type { Store } from './stores/store.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** What stays when the configuration changes. */
 export interface Lasting
-  extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare' | 'capture' | 'ledgers'> {
+  extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare' | 'capture'> {
   readonly states: ProviderStates;
+  readonly store: Store;
   readonly listings: Listings;
   readonly log: Log;
   readonly clock: Clock;
@@ -57,6 +59,7 @@ export function serving(config: Config, lasting: Lasting): Serving {
   const models = directoryOf(config, clock, known);
   const path = gateway({
     ...lasting,
+    ledgers: lasting.store,
     config,
     models,
     listings: listingNews(config, known, lasting),

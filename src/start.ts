@@ -18,7 +18,7 @@ import { healthResponse } from './services/health.ts';
 import { llmService } from './services/llm.ts';
 import { type Serving, serving } from './serving.ts';
 import { Snapshots } from './snapshots.ts';
-import { MemoryStore } from './stores/memory.ts';
+import { type OpenStore, openStore, type StoreStanding } from './stores/open.ts';
 import { type ContentCapture, contentCapture } from './telemetry/content.ts';
 import type { Log } from './telemetry/log.ts';
 import { memoryShare } from './telemetry/memory.ts';
@@ -27,6 +27,7 @@ import { startTelemetry, type Telemetry, type TelemetryOptions } from './telemet
 import { callOutcome } from './telemetry/outcome.ts';
 import { recorder } from './telemetry/record.ts';
 import type { ProviderGauges } from './telemetry/resilience-metrics.ts';
+import { storeNews } from './telemetry/store-news.ts';
 import { version } from './version.ts';
 
 /** A gateway that runs. */
@@ -53,29 +54,29 @@ export interface StartOptions {
   readonly memory?: () => number;
 }
 
-const STORE_BOUNDS = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024, maxAccounts: 1_000_000 };
-
 /** Starts everything. Errors: one that names the port in use; then nothing runs. */
 export async function start(config: Config, log: Log, options: StartOptions = {}): Promise<Running> {
   const { clock = systemClock, redactor = new LearningRedactor(config.secrets), memory = memoryShare() } = options;
   const { redact } = redactor;
-  const made: { serving?: Snapshots<Serving> } = {};
+  const made: { serving?: Snapshots<Serving>; store?: OpenStore } = {};
   const readings = () => made.serving?.current.readings() ?? [];
   const telemetry = await startTelemetry({
     ...telemetryOptions(config, log, clock),
     ...scraped(() => made.serving?.current),
+    store: () => gaugesOfStore(made.store?.standing()),
   });
   const { metrics, tracing } = telemetry;
+  const { store, standing } = await openedStore(config, clock, log, telemetry);
+  made.store = { store, standing };
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
   const states = new ProviderStates(config, clock, tell);
   const record = recorder({ metrics, log, redact });
   const shared = { log, clock, redact, record, metrics, tell, memoryShare: memory };
-  const ledgers = new MemoryStore(clock, STORE_BOUNDS);
-  const lasting = { ...shared, ledgers, states, listings: new Map(), capture: captureOf(config, redact) };
+  const lasting = { ...shared, store, states, listings: new Map(), capture: captureOf(config, redact) };
   const snapshots = new Snapshots(serving(config, lasting), (error) => log.error({ error }, 'could not close'));
   made.serving = snapshots;
   const opened: { servers?: Servers } = {};
-  const health = healthOf(() => opened.servers, readings, clock);
+  const health = healthOf(() => opened.servers, readings, standing, clock);
   const service = llmService({
     complete: (call) => snapshots.use((now) => now.complete(call)),
     models: () => snapshots.current.models(),
@@ -92,10 +93,11 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
     opened.servers = await startServers(doors);
   } catch (error) {
     await Promise.all([snapshots.close(), telemetry.shutdown()]);
+    await store.close();
     throw error;
   }
   return {
-    ...running(opened.servers, snapshots, telemetry),
+    ...running(opened.servers, snapshots, telemetry, store),
     reload(next) {
       checkExposure(config, next);
       redactor.learn(next.secrets);
@@ -121,10 +123,26 @@ function checkExposure({ server }: Config, { access }: Config): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
+/** Errors: one that says what to do about a file that cannot be opened; then nothing runs. */
+async function openedStore(config: Config, clock: Clock, log: Log, telemetry: Telemetry): Promise<OpenStore> {
+  try {
+    return await openStore(config.store, clock, storeNews(log, telemetry));
+  } catch (error) {
+    await telemetry.shutdown();
+    throw error;
+  }
+}
+
+const gaugesOfStore = (standing: StoreStanding | undefined) => ({
+  degraded: standing?.mode === 'local',
+  pending: standing?.pending ?? 0,
+});
+
 /** What Health answers. The time that the process is up begins now. */
 function healthOf(
   servers: () => Servers | undefined,
   readings: () => readonly ProviderReading[],
+  standing: () => StoreStanding,
   clock: Clock,
 ): () => HealthResponse {
   const startedMs = clock.now();
@@ -135,6 +153,7 @@ function healthOf(
       uptimeMs: clock.now() - startedMs,
       activeCalls: servers()?.activeCalls() ?? 0,
       providers: readings().map((each) => providerHealth(each, clock.now())),
+      store: standing(),
     });
 }
 
@@ -144,7 +163,9 @@ const captureOf = ({ telemetry }: Config, redact: Redact): ContentCapture | unde
 
 /** What is set up once, and differs. */
 const fixedParts = (one: Config, other: Config): readonly string[] =>
-  (['server', 'telemetry'] as const).filter((part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]));
+  (['server', 'telemetry', 'store'] as const).filter(
+    (part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]),
+  );
 
 const telemetryOptions = (config: Config, log: Log, clock: Clock): TelemetryOptions => ({
   ...config.telemetry,
@@ -187,11 +208,12 @@ const gaugesOf = (reading: ProviderReading): ProviderGauges => ({
 const address = ({ host, port }: { host: string; port: number }): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-function running(servers: Servers, path: Pick<Serving, 'close'>, telemetry: Telemetry) {
+function running(servers: Servers, path: Pick<Serving, 'close'>, telemetry: Telemetry, store: OpenStore['store']) {
   const stop = async (doors: Promise<void>) => {
     await doors;
     await path.close();
     await telemetry.shutdown();
+    await store.close();
   };
   return {
     addresses: { grpc: address(servers.grpc), http: address(servers.http), metrics: telemetry.metricsAddress },

@@ -16,7 +16,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   resilience: ['core', 'gen'],
   routing: ['core', 'catalogue', 'gen'],
   access: ['core'],
-  config: ['access', 'core', 'catalogue', 'providers', 'quotas', 'resilience', 'routing', 'gen'],
+  config: ['access', 'core', 'catalogue', 'providers', 'quotas', 'resilience', 'routing', 'stores', 'gen'],
   dialects: ['core', 'wire', 'gen'],
   providers: ['core', 'dialects', 'wire', 'gen'],
   backends: ['core', 'wire', 'dialects', 'providers', 'gen'],
@@ -53,6 +53,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'inventory.ts',
     'resilience',
     'services',
+    'stores',
     'telemetry',
     'gen',
   ],
@@ -374,9 +375,14 @@ describe('every source file', () => {
     expect(cycles(circle)).toEqual(['a.ts > b.ts > a.ts']);
   });
 
-  it('imports files of stores only by their contract from layers', () => {
-    const stores = sources.filter(({ path }) => areaOf(path) === 'layers').flatMap(({ imports }) => imports);
-    expect(stores.filter((place) => /\/stores\/(?!store\.ts$)/.test(place))).toEqual([]);
+  it.each([
+    ['layers', 'store'],
+    ['config', 'settings'],
+    ['serving.ts', 'store'],
+  ])('imports of stores from %s only %s.ts', (area, name) => {
+    const places = sources.filter(({ path }) => areaOf(path) === area).flatMap(({ imports }) => imports);
+    const stores = places.filter((place) => /\/stores\//.test(place));
+    expect(stores.filter((place) => !place.endsWith(`/stores/${name}.ts`))).toEqual([]);
   });
 });
 

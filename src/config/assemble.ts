@@ -5,6 +5,7 @@ import { quotasOf } from './quotas.ts';
 import { resilienceOf } from './resilience.ts';
 import type { FileConfig } from './schema.ts';
 import type { Selection } from './selection.ts';
+import { storeOf } from './store.ts';
 import { timeoutsOf } from './timeouts.ts';
 
 const serverOf = ({ server }: FileConfig): ServerConfig => ({
@@ -53,6 +54,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   fallback: fallbackOf(config),
   media: mediaOf(config),
   catalogue: catalogueOverrides(config.catalogue),
+  store: storeOf(config.store),
   mock: mockOf(config),
   maxResponseBytes: config.limits.max_response_bytes,
   maxEventBytes: config.limits.max_event_bytes,

@@ -10,6 +10,7 @@ import type {
   SheddingSettings,
 } from '../resilience/settings.ts';
 import type { RoutingSettings } from '../routing/settings.ts';
+import type { StoreSettings } from '../stores/settings.ts';
 import type { CatalogueConfig } from './catalogue-overrides.ts';
 
 /** One provider that is switched on. */
@@ -144,6 +145,7 @@ export interface Config {
   readonly files: readonly string[];
   readonly media: MediaConfig;
   readonly catalogue: CatalogueConfig;
+  readonly store: StoreSettings;
   /** The largest unary answer, and the largest whole stream, in bytes. */
   readonly maxResponseBytes: number;
   /** The largest event of a stream, in bytes. */

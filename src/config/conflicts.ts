@@ -1,6 +1,7 @@
 import { fallbackProblems } from './fallback.ts';
 import type { Problem } from './problem.ts';
 import type { FileConfig } from './schema.ts';
+import { storeProblems } from './store.ts';
 import { timeoutsOf, uselessLimits } from './timeouts.ts';
 
 /** Settings of one part that are possible alone and not together. The path of each begins with the part. */
@@ -14,6 +15,7 @@ export const conflicts = (config: FileConfig): readonly Problem[] => [
   ...notMore('shedding.delay_ms', ['low', 'normal', 'high'], config.shedding.delay_ms),
   ...notMore('shedding.memory', ['low', 'normal', 'high', 'critical'], config.shedding.memory),
   ...fallbackProblems(config),
+  ...storeProblems(config),
 ];
 
 function portProblems({ server }: FileConfig): Problem[] {

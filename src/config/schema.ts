@@ -23,6 +23,7 @@ import { providersSchema } from './schema-providers.ts';
 import { quotasSchema } from './schema-quotas.ts';
 import { breakerSchema, concurrencySchema, probesSchema, retrySchema, sheddingSchema } from './schema-resilience.ts';
 import { routingSchema } from './schema-routing.ts';
+import { storeSchema } from './schema-store.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
 
 const MIB = 1024 * 1024;
@@ -165,6 +166,7 @@ export const fileSchema = z
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),
     catalogue: catalogueSchema.prefault({}),
+    store: storeSchema.prefault({}),
     mock: mockSchema.prefault({}),
     telemetry: telemetrySchema.prefault({}),
   })

@@ -1,6 +1,7 @@
 import { accessSecrets } from './access-variables.ts';
 import type { Reference } from './expand.ts';
 import { allKeyVariables } from './kinds.ts';
+import { storeSecrets } from './store.ts';
 import type { Variables } from './substitute.ts';
 import { valueAt } from './tree.ts';
 
@@ -28,6 +29,6 @@ export function secretsOf(tree: unknown, references: readonly Reference[], varia
     .map(({ value }) => value);
   const variableNames = [...allKeyVariables, ...accessSecrets];
   const ofVariables = variableNames.map((name) => variables.get(name));
-  const values = [...keys, ...callerKeysIn(tree), ...ofVariables, ...referred];
+  const values = [...keys, ...callerKeysIn(tree), ...ofVariables, ...referred, ...storeSecrets(tree)];
   return [...new Set(values.filter((value) => typeof value === 'string'))];
 }

@@ -43,6 +43,8 @@ export const placedVariables: readonly PlacedVariable[] = [
   placed('ANTIPHON_AUTH', 'access.auth'),
   placed('ANTIPHON_CORS_ORIGINS', 'server.cors_origins', 'list'),
   placed('ANTIPHON_LOG_LEVEL', 'telemetry.log_level'),
+  placed('REDIS_URL', 'store.redis_url'),
+  placed('ANTIPHON_SQLITE_PATH', 'store.sqlite_path'),
   placed('OTEL_EXPORTER_OTLP_ENDPOINT', 'telemetry.otlp_endpoint'),
   placed('OTEL_SERVICE_NAME', 'telemetry.service_name'),
   // It is set alike for many services; who writes into the file of this one whether prompts are recorded means it.

@@ -16,6 +16,7 @@ import { limitMetrics } from './limit-metrics.ts';
 import { processMetrics, type Strain } from './process-metrics.ts';
 import { type ProviderGauges, resilienceMetrics } from './resilience-metrics.ts';
 import { type CountedOfTarget, snapshotOf } from './snapshot.ts';
+import { type StoreGauges, storeMetrics } from './store-metrics.ts';
 import { newFamilies, SeriesIndex, type TargetSeries } from './target-series.ts';
 
 /** What is measured of a call when it is over. */
@@ -60,11 +61,14 @@ export interface MetricsOptions extends KnownNames {
   readonly providers?: () => readonly ProviderGauges[];
   /** How short the process is of time and memory. Asked at every scrape. */
   readonly strain?: () => Strain;
+  /** How the store is doing. Asked at every scrape. */
+  readonly store?: () => StoreGauges;
   /** Models beyond this many count as `other`, so that a scrape stays small. */
   readonly maxModels?: number;
 }
 
 const NO_STRAIN: Strain = { delayMs: 0, memoryShare: 0 };
+const NO_STORE: StoreGauges = { degraded: false, pending: 0 };
 
 const MAX_MODELS = 100;
 /** Only operators name providers; but a process may see many configurations. */
@@ -79,6 +83,10 @@ export interface Metrics {
   readonly configReloaded: (result: ReloadResult) => void;
   /** A caller was turned away. */
   readonly authFailed: (reason: AuthFailure) => void;
+  /** The store that replicas share failed once more. */
+  readonly storeFailed: ReturnType<typeof storeMetrics>['storeFailed'];
+  /** A change will never reach it. */
+  readonly storeLost: () => void;
   /** Gives labels of their own to these, too. At most 1,000 providers have some. */
   readonly know: (names: KnownNames) => void;
   /** What is counted now. */
@@ -91,6 +99,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const families = newFamilies();
   const { clock, maxModels = MAX_MODELS } = options;
   const { keysAside = () => [], providers: gauges = () => [], strain = () => NO_STRAIN } = options;
+  const { families: storeFamilies, ...store } = storeMetrics(options.store ?? (() => NO_STORE));
   const series = new SeriesIndex(families, maxModels);
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
@@ -115,6 +124,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
     ...limits.families,
     ...config.families,
     ...auth.families,
+    ...storeFamilies,
     ...processMetrics(startMs / 1000, strain),
   ];
   const producer: MetricProducer = {
@@ -127,6 +137,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
     },
   };
   return {
+    ...store,
     metrics: recording(series),
     tell(news) {
       resilience.tell(news);

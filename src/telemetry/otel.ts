@@ -20,6 +20,7 @@ import { type CallMetrics, callMetrics, type Metrics } from './metrics.ts';
 import type { Strain } from './process-metrics.ts';
 import type { ProviderGauges } from './resilience-metrics.ts';
 import { serveMetrics } from './scrape.ts';
+import type { StoreGauges } from './store-metrics.ts';
 import { carryingTracing, recordingTracing, TraceIds } from './tracing.ts';
 
 export interface TelemetryOptions {
@@ -39,6 +40,8 @@ export interface TelemetryOptions {
   /** One for each provider. Default: there are none. */
   readonly providers?: () => readonly ProviderGauges[];
   readonly strain?: () => Strain;
+  /** Default: no store is shared. */
+  readonly store?: () => StoreGauges;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Spans hold what is asked and answered, so that there must be room for it. Default: they do not. */
@@ -56,6 +59,8 @@ export interface Telemetry {
   readonly configReloaded: Metrics['configReloaded'];
   /** Counts that a caller was turned away. */
   readonly authFailed: Metrics['authFailed'];
+  readonly storeFailed: Metrics['storeFailed'];
+  readonly storeLost: Metrics['storeLost'];
   /** Gives metric labels of their own to these, too. */
   readonly know: Metrics['know'];
   readonly snapshot: Metrics['snapshot'];

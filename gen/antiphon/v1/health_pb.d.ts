@@ -33,7 +33,7 @@ export declare const HealthRequestSchema: GenMessage<HealthRequest>;
  */
 export declare type HealthResponse = Message<"antiphon.v1.HealthResponse"> & {
   /**
-   * Whether calls are accepted.
+   * Whether calls are accepted. HEALTH_STATUS_DEGRADED if they are, and the store that replicas share is away.
    *
    * @generated from field: antiphon.v1.HealthStatus status = 1;
    */
@@ -66,6 +66,13 @@ export declare type HealthResponse = Message<"antiphon.v1.HealthResponse"> & {
    * @generated from field: repeated antiphon.v1.ProviderHealth providers = 5;
    */
   providers: ProviderHealth[];
+
+  /**
+   * Where limits, budgets and cached answers are kept, and how that is doing.
+   *
+   * @generated from field: antiphon.v1.StoreHealth store = 6;
+   */
+  store?: StoreHealth | undefined;
 };
 
 /**
@@ -73,6 +80,54 @@ export declare type HealthResponse = Message<"antiphon.v1.HealthResponse"> & {
  * Use `create(HealthResponseSchema)` to create a new message.
  */
 export declare const HealthResponseSchema: GenMessage<HealthResponse>;
+
+/**
+ * StoreHealth tells where what outlives a call is kept.
+ *
+ * @generated from message antiphon.v1.StoreHealth
+ */
+export declare type StoreHealth = Message<"antiphon.v1.StoreHealth"> & {
+  /**
+   * Which store decides now.
+   *
+   * @generated from field: antiphon.v1.StoreMode mode = 1;
+   */
+  mode: StoreMode;
+
+  /**
+   * Whether there is a store in this process for the time that a shared one is away.
+   *
+   * @generated from field: bool local_cache_available = 2;
+   */
+  localCacheAvailable: boolean;
+
+  /**
+   * Whether the Redis that replicas share can be used. False where none is configured.
+   *
+   * @generated from field: bool redis_available = 3;
+   */
+  redisAvailable: boolean;
+
+  /**
+   * How often Redis has failed since the start, by calls and by probes.
+   *
+   * @generated from field: uint64 redis_failure_count = 4;
+   */
+  redisFailureCount: bigint;
+
+  /**
+   * What was spent and counted here and Redis does not know yet. It is told when it is back.
+   *
+   * @generated from field: uint32 pending = 5;
+   */
+  pending: number;
+};
+
+/**
+ * Describes the message antiphon.v1.StoreHealth.
+ * Use `create(StoreHealthSchema)` to create a new message.
+ */
+export declare const StoreHealthSchema: GenMessage<StoreHealth>;
 
 /**
  * ProviderHealth tells the state of one provider, as far as the gateway knows it from calls and probes of its own.
@@ -338,6 +393,53 @@ export declare type KeySetAside = Message<"antiphon.v1.KeySetAside"> & {
  * Use `create(KeySetAsideSchema)` to create a new message.
  */
 export declare const KeySetAsideSchema: GenMessage<KeySetAside>;
+
+/**
+ * StoreMode says which store decides.
+ *
+ * @generated from enum antiphon.v1.StoreMode
+ */
+export enum StoreMode {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: STORE_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The memory of this process. No other replica knows what is in it.
+   *
+   * @generated from enum value: STORE_MODE_MEMORY = 1;
+   */
+  MEMORY = 1,
+
+  /**
+   * A file of this machine.
+   *
+   * @generated from enum value: STORE_MODE_FILE = 2;
+   */
+  FILE = 2,
+
+  /**
+   * The Redis that replicas share.
+   *
+   * @generated from enum value: STORE_MODE_SHARED = 3;
+   */
+  SHARED = 3,
+
+  /**
+   * The memory of this process, since Redis is away. Each replica decides alone.
+   *
+   * @generated from enum value: STORE_MODE_LOCAL = 4;
+   */
+  LOCAL = 4,
+}
+
+/**
+ * Describes the enum antiphon.v1.StoreMode.
+ */
+export declare const StoreModeSchema: GenEnum<StoreMode>;
 
 /**
  * BreakerState is the state of a breaker, which keeps calls from a model that keeps failing.
