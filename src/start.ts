@@ -88,7 +88,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const { snapshot } = telemetry;
   const access = new Access(config.access, { clock, failed: telemetry.authFailed });
   const tools = { access, tracing, redact, log, clock, newId: randomUUID };
-  const doors = { ...tools, config: config.server, service, health, providers, snapshot };
+  const doors = { ...tools, config: config.server, tls: config.tls, service, health, providers, snapshot };
   try {
     opened.servers = await startServers(doors);
   } catch (error) {
@@ -100,6 +100,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
     ...running(opened.servers, snapshots, telemetry, store),
     reload(next) {
       checkExposure(config, next);
+      if (next.tls && hasSameTls(config, next)) opened.servers?.renewTls(next.tls);
       redactor.learn(next.secrets);
       states.reconfigure(next);
       try {
@@ -161,11 +162,17 @@ function healthOf(
 const captureOf = ({ telemetry }: Config, redact: Redact): ContentCapture | undefined =>
   telemetry.captureContent ? contentCapture(redact) : undefined;
 
+/** Whether both speak TLS, or neither; and whether callers need certificates. */
+const hasSameTls = ({ tls: one }: Config, { tls: other }: Config): boolean =>
+  !one === !other && !one?.clientCa === !other?.clientCa;
+
 /** What is set up once, and differs. */
-const fixedParts = (one: Config, other: Config): readonly string[] =>
-  (['server', 'telemetry', 'store'] as const).filter(
+const fixedParts = (one: Config, other: Config): readonly string[] => [
+  ...(['server', 'telemetry', 'store'] as const).filter(
     (part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]),
-  );
+  ),
+  ...(hasSameTls(one, other) ? [] : ['server.tls']),
+];
 
 const telemetryOptions = (config: Config, log: Log, clock: Clock): TelemetryOptions => ({
   ...config.telemetry,

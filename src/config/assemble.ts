@@ -40,7 +40,7 @@ const mockOf = ({ mock }: FileConfig): MockConfig => ({
   errorRate: mock.error_rate,
 });
 
-type Said = Pick<Config, 'access' | 'files' | 'secrets' | 'notices'>;
+type Said = Pick<Config, 'access' | 'tls' | 'files' | 'secrets' | 'notices'>;
 
 /** Puts together what was read and what was settled. */
 export const assemble = (config: FileConfig, selection: Selection, said: Said): Config => ({

@@ -12,6 +12,7 @@ import type {
 import type { RoutingSettings } from '../routing/settings.ts';
 import type { StoreSettings } from '../stores/settings.ts';
 import type { CatalogueConfig } from './catalogue-overrides.ts';
+import type { TlsConfig } from './tls.ts';
 
 /** One provider that is switched on. */
 export interface ProviderConfig {
@@ -115,6 +116,8 @@ export interface Config {
   /** False: every call gets the fallback answer, and no provider is asked anything. */
   readonly enabled: boolean;
   readonly server: ServerConfig;
+  /** Undefined: callers speak plain text. */
+  readonly tls: TlsConfig | undefined;
   /** Who may call. */
   readonly access: AccessSettings;
   readonly providers: readonly ProviderConfig[];

@@ -16,6 +16,7 @@ import { secretsOf } from './secrets.ts';
 import { select } from './selection.ts';
 import { sourcesOf } from './sources.ts';
 import { setVariables, type Variables } from './substitute.ts';
+import { tlsOf } from './tls.ts';
 import { isBranch, pathText, valueAt } from './tree.ts';
 import { type ParsedFile, readYaml } from './yaml-file.ts';
 
@@ -64,17 +65,31 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
   const problems = firstOfEachPlace(file.problems, expanded.problems, checked.problems, providers.problems);
   const selected = select({ config, providers, impliedProvider: impliedProvider(variables) });
   const who = accessOf(config, variables);
+  const secured = tlsOf(config.server.tls, read);
   const together = conflicts(config).filter(({ path }) => !isBroken(problems, path.split('.')[0] ?? ''));
   const chosen = isBroken(problems, ...CHOICE_DEPENDS_ON) ? [] : selected.problems;
   // Of a list of keys with a defect nothing is left, so that there would seem to be none.
   const access = isBroken(problems, 'access') ? [] : who.problems;
   const exposed = isBroken(problems, 'access', 'server') ? [] : exposureProblems(config.server.host, who.access);
-  problems.push(...together, ...chosen, ...overlaid.problems, ...access, ...(access.length > 0 ? [] : exposed));
+  problems.push(
+    ...together,
+    ...chosen,
+    ...overlaid.problems,
+    ...secured.problems,
+    ...access,
+    ...(access.length > 0 ? [] : exposed),
+  );
 
   const secrets = secretsOf(expanded.tree, expanded.references, variables);
   if (problems.length > 0) throw new ConfigError(presentable(problems, origins, secrets));
   const notices = [...generalNotices(variables, config, providers), ...selected.notices];
-  return assemble(config, selected.selection, { access: who.access, files: [...files], secrets, notices });
+  return assemble(config, selected.selection, {
+    access: who.access,
+    tls: secured.tls,
+    files: [...files],
+    secrets,
+    notices,
+  });
 }
 
 /** What is left out because of a problem may look wrong to the steps that follow; only the first step is right. */

@@ -25,6 +25,7 @@ import { breakerSchema, concurrencySchema, probesSchema, retrySchema, sheddingSc
 import { routingSchema } from './schema-routing.ts';
 import { storeSchema } from './schema-store.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
+import { tlsSchema } from './schema-tls.ts';
 
 const MIB = 1024 * 1024;
 
@@ -58,6 +59,7 @@ const serverSchema = z
       .meta({ description: 'Origins of web pages that may call, such as https://app.example.com. "*" for any.' })
       .default([]),
     reflection: flag('Whether gRPC clients may ask for the schema.').default(true),
+    tls: tlsSchema.optional(),
     drain_delay_ms: durationMs(
       0,
       'On SIGTERM: how long to go on serving while reporting not ready, so that balancers notice.',

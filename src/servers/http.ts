@@ -7,6 +7,7 @@ import { readFirstBytes } from './first-bytes.ts';
 import { answerJson, type HttpHandler, type HttpRequest, type HttpResponse } from './http-message.ts';
 import { Http2Sessions } from './http2-sessions.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
+import { type TlsMaterial, tlsLayer } from './tls.ts';
 
 const MAX_HEADER_BYTES = 32 * 1024;
 /** For a new connection to say anything at all. */
@@ -37,21 +38,24 @@ export const http1Limits = {
 
 export type Http1Limits = typeof http1Limits;
 
-/** One server for HTTP/1.1 and cleartext HTTP/2. */
+/** One server for HTTP/1.1 and HTTP/2. */
 export interface HttpDoor {
   /** The server to listen with. */
   readonly server: Server;
+  /** As TlsLayer does. Without TLS it does nothing. */
+  renewTls(material: TlsMaterial): void;
   /** Tells every client to go: with GOAWAY, and by closing each connection of HTTP/1.1 once it is idle. */
   stop(): void;
 }
 
-/** Asks each handler in turn. While `leaving` says so, connections of HTTP/1.1 end with their next answer. */
+/** Asks each handler in turn. With `material`, all connections are by TLS. While `leaving` says so, connections of HTTP/1.1 end with their next answer. */
 export function httpDoor(
   settings: DoorSettings,
   handlers: readonly HttpHandler[],
   tools: DoorTools,
   leaving: () => boolean,
   limits: Http1Limits = http1Limits,
+  material?: TlsMaterial,
 ): HttpDoor {
   let stopped = false;
   const sessions = new Http2Sessions(settings, tools.clock);
@@ -70,16 +74,24 @@ export function httpDoor(
   const probes = { keepAlive: true, keepAliveInitialDelay: settings.keepaliveTimeMs };
   const server = createServer({ ...limits, ...probes }, listener);
   const serveHttp1 = takeListener(server);
-  server.on('connection', (socket: Socket) =>
-    readFirstBytes(socket, tools.clock, FIRST_BYTES_TIMEOUT_MS, (speaks) => {
-      // The server of HTTP/1.1 accepts sockets that stay half open; HTTP/2 would never end on one.
-      if (speaks === 'http2') socket.allowHalfOpen = false;
-      if (speaks === 'http2') http2.emit('connection', socket);
-      else serveHttp1(socket);
-    }),
-  );
+  const serveHttp2 = (socket: Socket) => {
+    // The server of HTTP/1.1 accepts sockets that stay half open; HTTP/2 would never end on one.
+    socket.allowHalfOpen = false;
+    http2.emit('connection', socket);
+  };
+  const serve = (socket: Socket) =>
+    readFirstBytes(socket, tools.clock, FIRST_BYTES_TIMEOUT_MS, (speaks) =>
+      speaks === 'http2' ? serveHttp2(socket) : serveHttp1(socket),
+    );
+  const tls =
+    material &&
+    tlsLayer(material, ['h2', 'http/1.1'], (socket) =>
+      socket.alpnProtocol === 'h2' ? serveHttp2(socket) : serve(socket),
+    );
+  server.on('connection', tls ? (socket: Socket) => tls.take(socket) : serve);
   return {
     server,
+    renewTls: (next) => tls?.renew(next),
     stop() {
       stopped = true;
       sessions.closeAll();

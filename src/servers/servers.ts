@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { JsonValue } from '@bufbuild/protobuf';
 import type { HealthResponse, ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
@@ -13,7 +13,7 @@ import { entryHandler } from './entry.ts';
 import { grpcDoor } from './grpc.ts';
 import { HealthState, healthService, ServingStatus } from './health.ts';
 import { healthPage } from './health-page.ts';
-import { httpDoor } from './http.ts';
+import { type HttpDoor, http1Limits, httpDoor } from './http.ts';
 import type { HttpHandler } from './http-message.ts';
 import { jsonRpcEntrance } from './json-rpc.ts';
 import { type Address, type Listening, listen } from './listen.ts';
@@ -24,10 +24,13 @@ import { followProviders } from './provider-services.ts';
 import { reflectionServices } from './reflection.ts';
 import { Calls } from './rpc.ts';
 import type { DoorSettings, DoorTools } from './settings.ts';
+import { type TlsMaterial, tlsLayer } from './tls.ts';
 
 export interface ServersPlan extends DoorTools {
   readonly config: DoorSettings;
   readonly service: LlmService;
+  /** Undefined: callers speak plain text. */
+  readonly tls?: TlsMaterial | undefined;
   /** What the Health RPC answers, for `GET /health`. Undefined: there is no such page. */
   readonly health?: () => HealthResponse;
   /** The state of each provider, for its service in `grpc.health.v1`. Undefined: there are no such services. */
@@ -44,6 +47,8 @@ export interface Servers {
   readonly grpc: Address;
   readonly http: Address;
   readonly health: HealthState;
+  /** Gives both doors another certificate, as TlsLayer does. */
+  renewTls(material: TlsMaterial): void;
   /** Calls being worked on now, on both doors. */
   activeCalls(): number;
   /** Stops as `drain.ts` says, by the configured times. A second call returns the promise of the first. */
@@ -74,6 +79,9 @@ export async function startServers(plan: ServersPlan): Promise<Servers> {
     grpc: grpc.address,
     http: http.address,
     health,
+    renewTls(material) {
+      for (const door of doors) door.renewTls(material);
+    },
     activeCalls: () => calls.active,
     drain() {
       draining ??= stop(config.drainDelayMs, config.drainGraceMs);
@@ -92,7 +100,7 @@ function following({ providers: read, clock, log, redact }: ServersPlan, health:
 
 const snapshotJson = ({ snapshot }: ServersPlan): JsonValue => (snapshot?.() ?? []) as unknown as JsonValue;
 
-type Door = Drainable & Pick<Listening, 'address'>;
+type Door = Drainable & Pick<Listening, 'address'> & Pick<HttpDoor, 'renewTls'>;
 
 function plainServices(config: DoorSettings, health: HealthState): PlainService[] {
   const reflection = config.reflection ? reflectionServices([LlmServiceDesc, Health]) : [];
@@ -102,7 +110,9 @@ function plainServices(config: DoorSettings, health: HealthState): PlainService[
 async function openGrpc(plan: ServersPlan, calls: Calls, health: HealthState): Promise<Door> {
   const { config } = plan;
   const door = grpcDoor(config, plan.service, plainServices(config, health), calls, plan);
-  const server = createServer({ noDelay: true }, (socket) => door.connections.injectConnection(socket));
+  const inject = (socket: Socket) => door.connections.injectConnection(socket);
+  const tls = plan.tls && tlsLayer(plan.tls, ['h2'], inject);
+  const server = createServer({ noDelay: true }, tls ? (socket) => tls.take(socket) : inject);
   const place = { host: config.host, port: config.grpcPort, variable: 'ANTIPHON_GRPC_PORT' };
   const { address, close, destroyAll } = await listen(server, place);
   return {
@@ -111,6 +121,7 @@ async function openGrpc(plan: ServersPlan, calls: Calls, health: HealthState): P
       await Promise.all([close(), door.stop()]);
     },
     destroyAll,
+    renewTls: (material) => tls?.renew(material),
   };
 }
 
@@ -126,7 +137,7 @@ async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): P
   // What stands before the entry is open to everybody.
   const handlers = [corsHandler(config.corsOrigins), probeHandler(health), entryHandler(entrances, plan)];
   const leaving = () => health.get('') !== ServingStatus.SERVING;
-  const door = httpDoor(config, handlers, plan, leaving);
+  const door = httpDoor(config, handlers, plan, leaving, http1Limits, plan.tls);
   const place = { host: config.host, port: config.httpPort, variable: 'ANTIPHON_HTTP_PORT' };
   const { address, close, destroyAll } = await listen(door.server, place);
   return {
@@ -137,5 +148,6 @@ async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): P
       await closed;
     },
     destroyAll,
+    renewTls: door.renewTls,
   };
 }
