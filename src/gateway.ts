@@ -4,6 +4,7 @@ import { type MediaRoom, mediaRoom } from './backends/http/media-room.ts';
 import { askCompletion, type ProbeSource, startProbes } from './backends/http/probe.ts';
 import { type ListingNews, startRefresh } from './backends/http/refresh.ts';
 import type { HttpBackend } from './backends/http.ts';
+import type { Answers } from './cache/answers.ts';
 import type { Directory } from './catalogue/directory.ts';
 import { priceOf } from './catalogue/price.ts';
 import type { Config } from './config/config.ts';
@@ -17,6 +18,7 @@ import { afford } from './layers/afford.ts';
 import { attempt } from './layers/attempt.ts';
 import { breaker } from './layers/breaker.ts';
 import { budget } from './layers/budget.ts';
+import { cache } from './layers/cache.ts';
 import { concurrency } from './layers/concurrency.ts';
 import { deadline } from './layers/deadline.ts';
 import { escalate } from './layers/escalate.ts';
@@ -60,6 +62,8 @@ export interface GatewayParts {
   readonly metrics: Pick<CallMetrics, 'started' | 'ended'>;
   /** What spans say of conversations. Undefined: nothing. */
   readonly capture?: ContentCapture | undefined;
+  /** The answers that are kept. They outlive this gateway. */
+  readonly answers: Answers;
   /** Is told what happens on the way of calls. */
   readonly tell: Tell;
   /** Is told when a provider has refused a key, so that it is left alone for a while. */
@@ -87,7 +91,7 @@ export interface Gateway {
 
 /** The layers around every call, outermost first. The order is behaviour: each line says why it stands where it does. */
 export const callLayers = (
-  { config, models, clock, record, tell, capture }: GatewayParts,
+  { config, models, clock, record, tell, capture, answers }: GatewayParts,
   made: {
     readonly providerName: Observer['providerName'];
     readonly pressure: Pressure;
@@ -110,6 +114,18 @@ export const callLayers = (
     : { name: 'divert', layer: divert(answerOf(config), 'models are switched off') },
   // Below governance, so that the mock is refused whatever the real provider would be; and off with all models.
   ...(config.mockEverything && config.enabled ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
+  // Below the choice of models, which is part of what is asked, and above all that costs money: a hit is free.
+  {
+    name: 'cache',
+    layer: cache({
+      settings: config.cache,
+      answers,
+      placeOf: placeOf(config),
+      stallMs: config.timeouts.stallMs,
+      clock,
+      tell,
+    }),
+  },
   // Above all that costs, so that what cannot be paid is not begun; and settled however a call ends.
   { name: 'budget', layer: budget({ ...made.limits, isFree: isAnswer }) },
   // Above all that chooses or repeats, so that a call has one shadow.
@@ -211,6 +227,12 @@ const fastestOf =
   (states: ProviderStates) =>
   (target: Target): number | undefined =>
     states.targets.of(target).latency.fastestMs;
+
+/** Where each provider is: behind another address the same names may be other models. */
+function placeOf({ providers }: Config): (provider: string) => string {
+  const places = new Map(providers.map(({ name, kind, baseUrl, api }) => [name, `${kind} ${baseUrl?.href} ${api}`]));
+  return (provider) => places.get(provider) ?? '';
+}
 
 const NO_BUDGET = { take: () => undefined, count: () => () => undefined };
 

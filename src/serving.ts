@@ -20,7 +20,7 @@ import type { Log } from './telemetry/log.ts';
 
 /** What stays when the configuration changes. */
 export interface Lasting
-  extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare' | 'capture'> {
+  extends Pick<GatewayParts, 'redact' | 'record' | 'metrics' | 'tell' | 'memoryShare' | 'capture' | 'answers'> {
   readonly states: ProviderStates;
   readonly store: Store;
   readonly listings: Listings;

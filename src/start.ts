@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type HealthResponse, HealthStatus } from '#gen/antiphon/v1/health_pb.js';
 import { Access } from './access/access.ts';
+import { Answers } from './cache/answers.ts';
 import { exposureProblems } from './config/access.ts';
 import type { Config } from './config/config.ts';
 import { ConfigError } from './config/problem.ts';
@@ -54,16 +55,20 @@ export interface StartOptions {
   readonly memory?: () => number;
 }
 
+/** Before there is a cache. */
+const NOTHING_KEPT = { entries: 0, bytes: 0, evictions: 0 };
+
 /** Starts everything. Errors: one that names the port in use; then nothing runs. */
 export async function start(config: Config, log: Log, options: StartOptions = {}): Promise<Running> {
   const { clock = systemClock, redactor = new LearningRedactor(config.secrets), memory = memoryShare() } = options;
   const { redact } = redactor;
-  const made: { serving?: Snapshots<Serving>; store?: OpenStore } = {};
+  const made: { serving?: Snapshots<Serving>; store?: OpenStore; answers?: Answers } = {};
   const readings = () => made.serving?.current.readings() ?? [];
   const telemetry = await startTelemetry({
     ...telemetryOptions(config, log, clock),
     ...scraped(() => made.serving?.current),
     store: () => gaugesOfStore(made.store?.standing()),
+    cache: () => made.answers?.stats ?? NOTHING_KEPT,
   });
   const { metrics, tracing } = telemetry;
   const { store, standing } = await openedStore(config, clock, log, telemetry);
@@ -71,7 +76,9 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
   const states = new ProviderStates(config, clock, tell);
   const record = recorder({ metrics, log, redact });
-  const shared = { log, clock, redact, record, metrics, tell, memoryShare: memory };
+  const answers = new Answers(config.cache, { clock, ...(config.store.redis ? { store } : {}) });
+  made.answers = answers;
+  const shared = { log, clock, redact, record, metrics, tell, memoryShare: memory, answers };
   const lasting = { ...shared, store, states, listings: new Map(), capture: captureOf(config, redact) };
   const snapshots = new Snapshots(serving(config, lasting), (error) => log.error({ error }, 'could not close'));
   made.serving = snapshots;
@@ -110,6 +117,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
         throw error;
       }
       access.reconfigure(next.access);
+      answers.configure(next.cache);
       telemetry.know({ known: knownTargets(next, clock), knownProviders: knownProviders(next) });
       telemetry.configReloaded('ok');
       return fixedParts(config, next);

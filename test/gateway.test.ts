@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CostSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { mediaRoom } from '../src/backends/http/media-room.ts';
+import { Answers } from '../src/cache/answers.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { checkEvents } from '../src/core/events.ts';
 import { redactor } from '../src/core/redact.ts';
@@ -33,6 +34,7 @@ const parts = (env: Record<string, string>): GatewayParts => {
     clock,
     redact: redactor([]),
     record: nothing,
+    answers: new Answers(config.cache, { clock }),
     metrics: { started: nothing, ended: nothing },
     tell: nothing,
     keyAside: nothing,
@@ -74,6 +76,7 @@ describe('the order of the layers', () => {
       'shed', // before any work
       'deadline', // before anything that takes time
       'govern', // before any key is looked up
+      'cache', // above all that costs money: a hit is free
       'budget', // above all that costs
       'shadow', // one shadow for a call
       'escalate', // judges the answer of all targets
@@ -98,6 +101,7 @@ describe('the order of the layers', () => {
       'deadline',
       'govern',
       'impersonate',
+      'cache',
       'budget',
       'shadow',
       'escalate',

@@ -1,3 +1,4 @@
+import { cacheOf } from './cache.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, MediaConfig, MockConfig, ServerConfig } from './config.ts';
 import { fallbackOf } from './fallback.ts';
@@ -52,6 +53,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   timeouts: timeoutsOf(config.timeouts),
   quotas: quotasOf(config),
   fallback: fallbackOf(config),
+  cache: cacheOf(config.cache),
   media: mediaOf(config),
   catalogue: catalogueOverrides(config.catalogue),
   store: storeOf(config.store),

@@ -1,4 +1,5 @@
 import type { AccessSettings } from '../access/key-record.ts';
+import type { CacheSettings } from '../cache/settings.ts';
 import type { ApiKey } from '../core/call.ts';
 import type { ProviderSettings } from '../providers/provider.ts';
 import type { QuotaSettings } from '../quotas/settings.ts';
@@ -144,6 +145,7 @@ export interface Config {
   /** How much callers may use. */
   readonly quotas: QuotaSettings;
   readonly fallback: FallbackConfig;
+  readonly cache: CacheSettings;
   /** Files that it was made from: they are read again when they change. */
   readonly files: readonly string[];
   readonly media: MediaConfig;

@@ -23,7 +23,9 @@ const CREDENTIAL =
 /** A default that is not empty. */
 const FILLED_DEFAULT = /\$\{[^}]*:-[^}]/;
 
-const isKey = (path: Path) => isProviderKey(path) || isCallerKey(path);
+const isKey = (path: Path) => isProviderKey(path) || isCallerKey(path) || isCacheSecret(path);
+
+const isCacheSecret = ([first, second, ...rest]: Path) => first === 'cache' && second === 'secret' && rest.length === 0;
 
 const isProviderKey = ([first, , third, ...rest]: Path) =>
   first === 'providers' &&

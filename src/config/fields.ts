@@ -101,6 +101,18 @@ export const keyNameRule: TextRule = {
   fix: 'Use up to 32 letters, digits, "_", "." and "-", and nothing of the key itself.',
 };
 
+export const requestTypeRule: TextRule = {
+  pattern: /^[a-z0-9_.-]{1,64}$/,
+  problem: 'is not a possible kind of task',
+  fix: 'Use up to 64 characters of a-z, 0-9, "_", "-" and ".".',
+};
+
+export const cacheSecretRule: TextRule = {
+  pattern: /^[!-~]{16,1024}$/,
+  problem: 'is not a secret of 16 to 1,024 printable ASCII characters',
+  fix: 'Make one, such as by openssl rand -hex 32.',
+};
+
 export const folderIdRule: TextRule = {
   pattern: /^[A-Za-z0-9_-]{1,64}$/,
   problem: 'is not the id of a folder',

@@ -2,12 +2,14 @@ import { textPatterns } from '../core/patterns.ts';
 import type { Rule, RuleMatch } from '../routing/settings.ts';
 
 /** What is worth saying of rules that do what they say, and may not be meant so. */
-export const ruleNotices = (rules: readonly Rule[]): readonly string[] => [
+export const ruleNotices = (rules: readonly Rule[], hasCache: boolean): readonly string[] => [
   ...rules.flatMap((rule, i) => unreached(rule, rules.slice(0, i))),
   ...rules.flatMap(({ policy: { rule, canary, shadowing, cacheTtlMs } }) => [
     ...(canary?.share === 0 ? [`The canary of the rule ${rule} gets no call: its percent is 0.`] : []),
     ...(shadowing?.share === 0 ? [`The shadow of the rule ${rule} gets no call: its percent is 0.`] : []),
-    ...(cacheTtlMs === undefined ? [] : [`The cache_ttl_ms of the rule ${rule} is not used: a cache comes later.`]),
+    ...(cacheTtlMs === undefined || hasCache
+      ? []
+      : [`The cache_ttl_ms of the rule ${rule} has no effect: cache.enabled is false.`]),
   ]),
 ];
 

@@ -182,7 +182,7 @@ const ruleSchema = z
       .meta({ description: 'Models that are tried after all that was chosen.' })
       .optional(),
     timeouts: ownTimeoutsSchema.optional(),
-    cache_ttl_ms: durationMs(1, 'How long answers are kept in the cache. No effect in this version.').optional(),
+    cache_ttl_ms: durationMs(1, 'How long answers are kept in the cache.').optional(),
     canary: canarySchema.optional(),
     hedge: hedgeSchema.optional(),
     escalate: escalateSchema.optional(),

@@ -17,6 +17,7 @@ import {
   whole,
 } from './fields.ts';
 import { accessSchema } from './schema-access.ts';
+import { cacheSchema } from './schema-cache.ts';
 import { catalogueSchema } from './schema-catalogue.ts';
 import { fallbackSchema } from './schema-fallback.ts';
 import { providersSchema } from './schema-providers.ts';
@@ -165,6 +166,7 @@ export const fileSchema = z
     probes: probesSchema.prefault({}),
     fallback: fallbackSchema.prefault({}),
     quotas: quotasSchema.prefault({}),
+    cache: cacheSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),
     catalogue: catalogueSchema.prefault({}),

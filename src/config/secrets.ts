@@ -29,6 +29,13 @@ export function secretsOf(tree: unknown, references: readonly Reference[], varia
     .map(({ value }) => value);
   const variableNames = [...allKeyVariables, ...accessSecrets];
   const ofVariables = variableNames.map((name) => variables.get(name));
-  const values = [...keys, ...callerKeysIn(tree), ...ofVariables, ...referred, ...storeSecrets(tree)];
+  const values = [
+    ...keys,
+    ...callerKeysIn(tree),
+    valueAt(tree, ['cache', 'secret']),
+    ...ofVariables,
+    ...referred,
+    ...storeSecrets(tree),
+  ];
   return [...new Set(values.filter((value) => typeof value === 'string'))];
 }

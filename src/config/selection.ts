@@ -130,7 +130,7 @@ function chooseModels(lookup: TargetLookup, { config, impliedProvider }: Selecti
   const isProviderChosen = (models.default_provider ?? impliedProvider) !== undefined;
   const defaultModel = chosen ?? standIn(allowedModels, lookup, isProviderChosen);
   notes.notices.push(...defaultNotices(defaultModel, chosen !== undefined, lookup, routing.rules));
-  notes.notices.push(...ruleNotices(routing.rules));
+  notes.notices.push(...ruleNotices(routing.rules, config.cache.enabled));
   if (!lookup.mockEverything) {
     const names = [...allowedModels, ...(defaultModel === undefined ? [] : [defaultModel])];
     notes.problems.push(...ambiguities({ lookup, allowed, names, routeNames: new Set(routing.routes.keys()) }));

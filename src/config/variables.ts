@@ -36,6 +36,7 @@ export const placedVariables: readonly PlacedVariable[] = [
   placed('ANTIPHON_MOCK_LATENCY_MS', 'mock.latency_ms'),
   placed('ANTIPHON_MOCK_TOKENS_PER_SECOND', 'mock.tokens_per_second'),
   placed('ANTIPHON_MOCK_ERROR_RATE', 'mock.error_rate'),
+  placed('ANTIPHON_CACHE_SECRET', 'cache.secret'),
   placed('ANTIPHON_HOST', 'server.host'),
   placed('ANTIPHON_GRPC_PORT', 'server.grpc_port'),
   placed('ANTIPHON_HTTP_PORT', 'server.http_port'),

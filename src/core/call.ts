@@ -1,4 +1,12 @@
-import type { Attempt, CallContext, CompleteRequest, Cost, Usage, Warning } from '#gen/antiphon/v1/completion_pb.js';
+import {
+  type Attempt,
+  CacheStatus,
+  type CallContext,
+  type CompleteRequest,
+  type Cost,
+  type Usage,
+  type Warning,
+} from '#gen/antiphon/v1/completion_pb.js';
 import type { Sink } from './events.ts';
 import type { Allowance } from './limits.ts';
 import type { ModelMatcher } from './patterns.ts';
@@ -49,6 +57,8 @@ export interface Trail {
   selectionReason: string;
   /** The name of the operator's rule that the call goes by. Undefined: none matched. */
   rule: string | undefined;
+  /** What the cache did. */
+  cacheStatus: CacheStatus;
   /** How often the call went on to another target. */
   fallbacks: number;
   readonly attempts: Attempt[];
@@ -69,6 +79,7 @@ export const newTrail = (): Trail => ({
   target: undefined,
   selectionReason: '',
   rule: undefined,
+  cacheStatus: CacheStatus.BYPASS,
   fallbacks: 0,
   attempts: [],
   warnings: [],

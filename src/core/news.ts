@@ -54,6 +54,8 @@ export type News =
     }
   /** No model answered, so that the caller gets the configured answer. */
   | { readonly type: 'fallback_answered'; readonly answer: string }
+  /** A call was over as far as the cache goes. `savedNanoUsd`: what the answer had cost that it gave. */
+  | { readonly type: 'cache'; readonly result: CacheResult; readonly savedNanoUsd?: bigint }
   /** A probe changed whether a provider counts as working. */
   | {
       readonly type: 'probe';
@@ -72,5 +74,21 @@ export type News =
   | { readonly type: 'limit_alert'; readonly subject: Subject; readonly limit: Limit; readonly share: number }
   /** The store failed, so that a call went on without its limits. */
   | { readonly type: 'limits_unchecked'; readonly cause: string };
+
+/**
+ * `hit_local`, `hit_shared`: there was an answer in this process, or in the shared store. `shared`: an equal call was under
+ * way. `refresh`: not looked up. `absent`: there was none for a call that wanted no other. `bypass`: not used.
+ */
+export type CacheResult = 'hit_local' | 'hit_shared' | 'miss' | 'shared' | 'refresh' | 'absent' | 'bypass';
+
+export const cacheResults: readonly CacheResult[] = [
+  'hit_local',
+  'hit_shared',
+  'miss',
+  'shared',
+  'refresh',
+  'absent',
+  'bypass',
+];
 
 export type Tell = (news: News) => void;

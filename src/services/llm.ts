@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf';
 import {
-  CacheStatus,
   type CompleteRequest,
   CompleteRequestSchema,
   type CompleteResponse,
@@ -113,7 +112,7 @@ function stamp(response: CompleteResponse, call: Call, clock: Clock): CompleteRe
   response.model = trail.target?.model ?? '';
   response.provider = trail.target?.provider ?? '';
   response.context = call.context;
-  response.cacheStatus = CacheStatus.BYPASS;
+  response.cacheStatus = trail.cacheStatus;
   response.cost = withSpent(response.cost ?? create(CostSchema, { status: CostStatus.UNPRICED }), trail.partialCost);
   response.attempts = trail.attempts;
   response.selectionReason = trail.selectionReason;

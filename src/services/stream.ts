@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf';
 import {
-  CacheStatus,
   type CompleteResponse,
   StartSchema,
   type StreamCompleteResponse,
@@ -53,14 +52,14 @@ export class StreamWriter implements Sink {
   }
 
   #start(): void {
-    const { target, warnings } = this.#trail;
+    const { target, warnings, cacheStatus } = this.#trail;
     this.#trail.firstTokenAtMs = this.#clock.now();
     const value = create(StartSchema, {
       id: this.#inbound.id,
       model: target?.model ?? '',
       provider: target?.provider ?? '',
       context: this.#inbound.context,
-      cacheStatus: CacheStatus.BYPASS,
+      cacheStatus,
       warnings: [...warnings],
     });
     this.#write({ case: 'start', value });

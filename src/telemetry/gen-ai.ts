@@ -8,6 +8,7 @@ import {
   type ResponseFormat,
   type Usage,
 } from '#gen/antiphon/v1/completion_pb.js';
+import { isPaidElsewhere } from '../core/cached.ts';
 import type { Call, Caller } from '../core/call.ts';
 import type { SpanValue } from '../core/span.ts';
 import { readCost } from './cost.ts';
@@ -69,7 +70,8 @@ export function responseAttributes(response: CompleteResponse, firstTokenMs?: nu
     'gen_ai.response.finish_reasons': [finishReasonName(response.finishReason)],
     'gen_ai.response.time_to_first_chunk': firstTokenMs === undefined ? undefined : firstTokenMs / 1000,
     'antiphon.cache.status': cacheStatuses[response.cacheStatus],
-    ...usageAttributes(response.usage),
+    // What an answer took that another call has paid for stands on the span of that call.
+    ...(isPaidElsewhere(response) ? {} : usageAttributes(response.usage)),
     ...costAttributes(response.cost),
   };
 }
@@ -116,7 +118,10 @@ const cacheStatuses: Readonly<Record<CacheStatus, string>> = {
   [CacheStatus.BYPASS]: 'bypass',
   [CacheStatus.MISS]: 'miss',
   [CacheStatus.HIT]: 'hit',
+  [CacheStatus.SHARED]: 'shared',
 };
+
+export const cacheStatusName = (status: CacheStatus): string => cacheStatuses[status];
 
 const safeInteger = (value: bigint): number | undefined => {
   const number = Number(value);

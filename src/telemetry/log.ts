@@ -44,6 +44,8 @@ export interface CallLine {
   readonly cost_status: CostStatusName | undefined;
   /** Thousand-millionths of a US dollar, all tries together. */
   readonly cost_nano_usd: number | undefined;
+  /** What the cache did, if it was used. */
+  readonly cache: string | undefined;
   readonly attempts: number;
   /** How often it went on to another model. */
   readonly fallbacks: number | undefined;

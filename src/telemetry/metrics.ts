@@ -9,6 +9,7 @@ import { type ErrorKind, errorKinds, errorRule } from '../core/errors.ts';
 import type { Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
 import { authMetrics } from './auth-metrics.ts';
+import { type CacheGauges, cacheMetrics } from './cache-metrics.ts';
 import { configMetrics, type ReloadResult } from './config-metrics.ts';
 import { readCost } from './cost.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
@@ -63,12 +64,15 @@ export interface MetricsOptions extends KnownNames {
   readonly strain?: () => Strain;
   /** How the store is doing. Asked at every scrape. */
   readonly store?: () => StoreGauges;
+  /** How much the cache holds. Asked at every scrape. */
+  readonly cache?: () => CacheGauges;
   /** Models beyond this many count as `other`, so that a scrape stays small. */
   readonly maxModels?: number;
 }
 
 const NO_STRAIN: Strain = { delayMs: 0, memoryShare: 0 };
 const NO_STORE: StoreGauges = { degraded: false, pending: 0 };
+const NO_CACHE: CacheGauges = { entries: 0, bytes: 0, evictions: 0 };
 
 const MAX_MODELS = 100;
 /** Only operators name providers; but a process may see many configurations. */
@@ -100,6 +104,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const { clock, maxModels = MAX_MODELS } = options;
   const { keysAside = () => [], providers: gauges = () => [], strain = () => NO_STRAIN } = options;
   const { families: storeFamilies, ...store } = storeMetrics(options.store ?? (() => NO_STORE));
+  const cached = cacheMetrics(options.cache ?? (() => NO_CACHE));
   const series = new SeriesIndex(families, maxModels);
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
@@ -122,6 +127,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
     ...keyMetrics(keysAside),
     ...resilience.families,
     ...limits.families,
+    ...cached.families,
     ...config.families,
     ...auth.families,
     ...storeFamilies,
@@ -140,6 +146,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
     ...store,
     metrics: recording(series),
     tell(news) {
+      if (news.type === 'cache') return cached.tell(news);
       resilience.tell(news);
       limits.tell(news);
     },

@@ -13,6 +13,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
 import type { Tracing } from '../core/tracing.ts';
+import type { CacheGauges } from './cache-metrics.ts';
 import type { SpanExport } from './export.ts';
 import type { KeysAside } from './key-metrics.ts';
 import type { Logger } from './log.ts';
@@ -42,6 +43,8 @@ export interface TelemetryOptions {
   readonly strain?: () => Strain;
   /** Default: no store is shared. */
   readonly store?: () => StoreGauges;
+  /** Default: nothing is held. */
+  readonly cache?: () => CacheGauges;
   readonly clock: Clock;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Spans hold what is asked and answered, so that there must be room for it. Default: they do not. */

@@ -1,4 +1,5 @@
 import type { CompleteRequest, CompleteResponse, Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import { isPaidElsewhere } from '../core/cached.ts';
 import type { Call, Trail } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
 import { addUsage, withSpent } from '../core/spent.ts';
@@ -26,6 +27,7 @@ export function callOutcome(call: Call, endedMs: number, result: CompleteRespons
     finishReason: failed ? undefined : result.finishReason,
     error: failed ? result : undefined,
     warnings: trail.warnings.length,
+    cacheStatus: trail.cacheStatus,
     attempts: trail.attempts,
     fallbacks: trail.fallbacks,
     selectionReason: trail.selectionReason,
@@ -45,9 +47,11 @@ function keepingTheRules({ requestType, labels }: CompleteRequest): Pick<CallOut
 
 /** What the answer used and cost, and the tries that did not give it. */
 function allTries(
-  { usage, cost }: Pick<CompleteResponse, 'usage' | 'cost'>,
+  answer: Pick<CompleteResponse, 'usage' | 'cost'>,
   { partialUsage, partialCost }: Trail,
 ): { readonly usage: Usage | undefined; readonly cost: Cost | undefined } {
+  const { cost } = answer;
+  const usage = isPaidElsewhere(answer) ? undefined : answer.usage;
   return {
     usage: usage ? addUsage(partialUsage, usage) : partialUsage,
     cost: cost ? withSpent(cost, partialCost) : partialCost,

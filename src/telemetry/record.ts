@@ -1,9 +1,17 @@
-import { type Attempt, type CallContext, type Cost, FinishReason, type Usage } from '#gen/antiphon/v1/completion_pb.js';
+import {
+  type Attempt,
+  CacheStatus,
+  type CallContext,
+  type Cost,
+  FinishReason,
+  type Usage,
+} from '#gen/antiphon/v1/completion_pb.js';
 import { ErrorReason } from '#gen/antiphon/v1/error_pb.js';
 import type { GatewayError } from '../core/errors.ts';
 import type { Redact } from '../core/redact.ts';
 import type { Target } from '../core/target.ts';
 import { readCost } from './cost.ts';
+import { cacheStatusName } from './gen-ai.ts';
 import type { CallLine, Log, LogLevel } from './log.ts';
 import type { CallMetrics } from './metrics.ts';
 import { isPlain, loggedError, plainText } from './plain-text.ts';
@@ -37,6 +45,7 @@ export interface CallOutcome {
   /** Undefined: it succeeded. */
   readonly error?: GatewayError | undefined;
   readonly warnings: number;
+  readonly cacheStatus?: CacheStatus | undefined;
   readonly attempts: readonly Attempt[];
   /** How often it went on to another target. */
   readonly fallbacks?: number | undefined;
@@ -140,13 +149,15 @@ function someLabels(labels: Readonly<Record<string, string>>, redact: Redact): C
   );
 }
 
-function howItEnded({ error, finishReason, attempts, fallbacks, warnings }: CallOutcome, redact: Redact) {
+function howItEnded(outcome: CallOutcome, redact: Redact) {
+  const { error, finishReason, attempts, fallbacks, warnings, cacheStatus = CacheStatus.BYPASS } = outcome;
   const { upstreamStatus, upstreamCode, upstreamRequestId, cause } = error?.facts ?? {};
   return {
     status: statusName(error?.rule.code),
     error_reason: error && ErrorReason[error.rule.reason],
     error_cause: cause === undefined ? undefined : loggedError(cause, redact),
     finish_reason: finishReason ? FinishReason[finishReason].toLowerCase() : undefined,
+    cache: cacheStatus === CacheStatus.BYPASS ? undefined : cacheStatusName(cacheStatus),
     attempts: attempts.length,
     fallbacks: fallbacks || undefined,
     warnings: warnings || undefined,

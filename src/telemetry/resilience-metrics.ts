@@ -156,6 +156,9 @@ function count(series: Series, news: News, named: Named): void {
     case 'fallback_answered':
       series.fallbackAnswers.value++;
       break;
+    case 'cache':
+      // Counted by `cache-metrics`.
+      break;
     case 'probe':
       // Its gauge says so.
       break;

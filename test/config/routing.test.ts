@@ -494,7 +494,7 @@ describe('what a start says of rules', () => {
     expect(notices(`{ name: a, ${fields} }`)).toEqual([
       'The canary of the rule a gets no call: its percent is 0.',
       'The shadow of the rule a gets no call: its percent is 0.',
-      'The cache_ttl_ms of the rule a is not used: a cache comes later.',
+      'The cache_ttl_ms of the rule a has no effect: cache.enabled is false.',
     ]);
   });
 

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import {
   AttemptSchema,
+  CacheStatus,
   CallContextSchema,
   CompleteRequestSchema,
   CompleteResponseSchema,
@@ -328,6 +329,7 @@ describe('the outcome of a completion', () => {
       finishReason: FinishReason.STOP,
       error: undefined,
       warnings: 1,
+      cacheStatus: CacheStatus.BYPASS,
       attempts: [create(AttemptSchema)],
       requestType: 'summary',
       labels: { a: 'b' },

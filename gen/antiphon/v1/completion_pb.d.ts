@@ -881,7 +881,9 @@ export declare type CachePolicy = Message$1<"antiphon.v1.CachePolicy"> & {
   mode: CacheMode;
 
   /**
-   * How long the answer may be kept. Unset: as the server is configured. Not yet.
+   * How long the answer may be kept. From 1 second to 24 hours. Unset: as the server is configured.
+   *
+   * It says nothing of answers that others have put there.
    *
    * @generated from field: google.protobuf.Duration ttl = 2;
    */
@@ -943,14 +945,14 @@ export declare type CompleteResponse = Message$1<"antiphon.v1.CompleteResponse">
   providerFinishReason: string;
 
   /**
-   * The tokens used.
+   * The tokens used. Of an answer from the cache: those that it took when it was made.
    *
    * @generated from field: antiphon.v1.Usage usage = 7;
    */
   usage?: Usage | undefined;
 
   /**
-   * What the call cost.
+   * What the call cost. Of an answer from the cache: nothing, with "cache" as the source of the price.
    *
    * @generated from field: antiphon.v1.Cost cost = 8;
    */
@@ -1869,18 +1871,24 @@ export declare const ReasoningEffortSchema: GenEnum<ReasoningEffort>;
 /**
  * CacheMode says whether the cache is read and written.
  *
+ * An answer is found by everything of the request that can change it, by the model that the call goes to, and by the
+ * caller's team, or key without a team: nobody gets an answer that another team has paid for. Only whole answers are
+ * kept: those that end with STOP or TOOL_CALLS, hold no refusal, and fit the schema that was asked for. Where the server
+ * has its cache switched off, DEFAULT and REFRESH do what BYPASS does, and a warning says so.
+ *
  * @generated from enum antiphon.v1.CacheMode
  */
 export enum CacheMode {
   /**
-   * As CACHE_MODE_DEFAULT.
+   * Read and write if the server is configured so for a call of this temperature: without randomness, unless it says
+   * otherwise. An unset temperature counts as the highest one.
    *
    * @generated from enum value: CACHE_MODE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * As the server is configured.
+   * Read and write, whatever the temperature.
    *
    * @generated from enum value: CACHE_MODE_DEFAULT = 1;
    */
@@ -1894,14 +1902,14 @@ export enum CacheMode {
   BYPASS = 2,
 
   /**
-   * Do not read, but write. Not yet.
+   * Do not read, but write, whatever the temperature.
    *
    * @generated from enum value: CACHE_MODE_REFRESH = 3;
    */
   REFRESH = 3,
 
   /**
-   * Read, and fail with CACHE_MISS rather than call a model. Not yet.
+   * Read, and fail with CACHE_MISS rather than call a model.
    *
    * @generated from enum value: CACHE_MODE_ONLY = 4;
    */
@@ -2056,11 +2064,19 @@ export enum CacheStatus {
   MISS = 2,
 
   /**
-   * It gave the answer.
+   * It gave the answer. The call has cost nothing; `usage` is what the answer took when it was made.
    *
    * @generated from enum value: CACHE_STATUS_HIT = 3;
    */
   HIT = 3,
+
+  /**
+   * It had no answer, but a call that asks the same was under way, and its answer is that of this call too. Only one of
+   * the calls that share an answer has a cost and `attempts`: the first one that is still there in the end.
+   *
+   * @generated from enum value: CACHE_STATUS_SHARED = 4;
+   */
+  SHARED = 4,
 }
 
 /**

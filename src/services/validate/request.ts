@@ -1,3 +1,4 @@
+import type { Duration } from '@bufbuild/protobuf/wkt';
 import {
   BrokenStreamPolicy,
   CacheMode,
@@ -34,6 +35,7 @@ export function validateCompleteRequest(request: CompleteRequest): void {
     'must be at most 64 characters from space to "~"',
   );
   checkNotYet(request, found);
+  checkCache(request, found);
   checkAttribution(request, found);
   found.throwIfAny();
 }
@@ -141,10 +143,19 @@ function checkContext(context: CallContext | undefined, found: Violations): void
 
 function checkNotYet(request: CompleteRequest, found: Violations): void {
   found.notYet(request.idempotencyKey !== '', 'idempotency_key');
-  const mode = request.cache?.mode ?? CacheMode.UNSPECIFIED;
-  found.check(CacheMode[mode] !== undefined, 'cache.mode', 'must be DEFAULT, BYPASS, REFRESH or ONLY');
-  found.notYet(mode === CacheMode.REFRESH || mode === CacheMode.ONLY, 'cache.mode');
-  found.notYet(request.cache?.ttl !== undefined, 'cache.ttl');
+}
+
+function checkCache({ cache }: CompleteRequest, found: Violations): void {
+  if (!cache) return;
+  found.check(CacheMode[cache.mode] !== undefined, 'cache.mode', 'must be DEFAULT, BYPASS, REFRESH or ONLY');
+  found.check(cache.ttl === undefined || isCacheTtl(cache.ttl), 'cache.ttl', 'must be from 1 second to 24 hours');
+}
+
+const DAY_SECONDS = 24 * 60 * 60;
+
+function isCacheTtl({ seconds, nanos }: Duration): boolean {
+  const total = Number(seconds) + nanos / 1e9;
+  return nanos >= 0 && nanos < 1e9 && total >= 1 && total <= DAY_SECONDS;
 }
 
 const requestType = /^[a-z0-9_.-]{0,64}$/;

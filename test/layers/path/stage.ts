@@ -6,6 +6,7 @@ import {
   type StreamCompleteResponse,
 } from '#gen/antiphon/v1/completion_pb.js';
 import { mediaRoom } from '../../../src/backends/http/media-room.ts';
+import { Answers } from '../../../src/cache/answers.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { anonymous } from '../../../src/core/call.ts';
@@ -132,6 +133,7 @@ export class Stage {
       clock: this.clock,
       redact: (text) => text,
       metrics,
+      answers: new Answers(config.cache, { clock: this.clock }),
       tell: (one) => this.news.push(one),
       keyAside: nothing,
       memoryShare: () => 0,

@@ -2,9 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Part, ProviderStateSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { type Delta, reasoningDelta, refusalDelta, textDelta, toolCallDelta } from '../../../src/core/events.ts';
-import { Fold } from '../../../src/core/fold.ts';
-import { deltasOf } from '../../../src/layers/escalate/anew.ts';
+import { type Delta, reasoningDelta, refusalDelta, textDelta, toolCallDelta } from '../../src/core/events.ts';
+import { Fold } from '../../src/core/fold.ts';
+import { deltasOf } from '../../src/core/replay.ts';
 
 const state = create(ProviderStateSchema, { provider: 'p', model: 'm', data: new Uint8Array([1]) });
 
