@@ -9,6 +9,8 @@ import type { Selection } from './selection.ts';
 import { storeOf } from './store.ts';
 import { timeoutsOf } from './timeouts.ts';
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 const serverOf = ({ server }: FileConfig): ServerConfig => ({
   host: server.host,
   grpcPort: server.grpc_port,
@@ -52,6 +54,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   enabled: config.enabled,
   timeouts: timeoutsOf(config.timeouts),
   quotas: quotasOf(config),
+  usage: { labels: config.usage.labels, keptMs: config.usage.keep_days * DAY_MS },
   fallback: fallbackOf(config),
   cache: cacheOf(config.cache),
   media: mediaOf(config),

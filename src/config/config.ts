@@ -104,6 +104,14 @@ export interface ServerConfig {
   readonly drainGraceMs: number;
 }
 
+/** What is kept of what calls use. */
+export interface UsageConfig {
+  /** Callers' labels by which usage is counted. */
+  readonly labels: readonly string[];
+  /** How long that of a day is kept. */
+  readonly keptMs: number;
+}
+
 /** Answers that need no model. */
 export interface FallbackConfig {
   /** By name: the texts, which may hold `{{...}}` for facts of the call. `fallback/<name>` is a model that gives it. */
@@ -144,6 +152,7 @@ export interface Config {
   readonly probes: ProbeSettings;
   /** How much callers may use. */
   readonly quotas: QuotaSettings;
+  readonly usage: UsageConfig;
   readonly fallback: FallbackConfig;
   readonly cache: CacheSettings;
   /** Files that it was made from: they are read again when they change. */

@@ -27,6 +27,7 @@ import { routingSchema } from './schema-routing.ts';
 import { storeSchema } from './schema-store.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
 import { tlsSchema } from './schema-tls.ts';
+import { usageSchema } from './schema-usage.ts';
 
 const MIB = 1024 * 1024;
 
@@ -166,6 +167,7 @@ export const fileSchema = z
     probes: probesSchema.prefault({}),
     fallback: fallbackSchema.prefault({}),
     quotas: quotasSchema.prefault({}),
+    usage: usageSchema.prefault({}),
     cache: cacheSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),

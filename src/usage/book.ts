@@ -49,6 +49,7 @@ export class UsageBook {
   #written = 0;
   #timer: Timer | undefined;
   #flushing: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(parts: UsageBookParts) {
     this.#parts = parts;
@@ -67,7 +68,7 @@ export class UsageBook {
       const known = rows.get(name);
       rows.set(name, known ? addMeasured(known, counts) : counts);
     }
-    this.#timer ??= clock.after(FLUSH_MS, () => void this.flush());
+    this.#later();
   }
 
   /** Writes what has been counted. Never rejects: what cannot be written waits for the next time. */
@@ -78,8 +79,16 @@ export class UsageBook {
     return this.#flushing;
   }
 
+  /** Writes what is left, if the store takes it at once. */
+  async close(): Promise<void> {
+    await this.flush();
+    await this.flush();
+    this.#isClosed = true;
+    this.#timer?.cancel();
+  }
+
   async #write(): Promise<void> {
-    const { clock, store } = this.#parts;
+    const { store } = this.#parts;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#close();
@@ -90,8 +99,13 @@ export class UsageBook {
       }
     } catch (thrown) {
       if (!(thrown instanceof StoreError)) throw thrown;
-      if (thrown.failure !== 'closed') this.#timer ??= clock.after(FLUSH_MS, () => void this.flush());
+      this.#later();
     }
+  }
+
+  #later(): void {
+    if (this.#isClosed) return;
+    this.#timer ??= this.#parts.clock.after(FLUSH_MS, () => void this.flush());
   }
 
   /** Makes of what has been counted what is to be written. */

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
+import { Answers } from './cache/answers.ts';
+import type { Config } from './config/config.ts';
+import type { Clock } from './core/clock.ts';
+import type { Redact } from './core/redact.ts';
+import type { Target } from './core/target.ts';
+import { directoryOf } from './inventory.ts';
+import { type ProviderReading, providerStatus } from './resilience/provider-health.ts';
+import { ProviderStates } from './resilience/provider-states.ts';
+import { FALLBACK_PROVIDER } from './routing/goals.ts';
+import type { Lasting, Serving } from './serving.ts';
+import { type OpenStore, openStore, type StoreStanding } from './stores/open.ts';
+import { type ContentCapture, contentCapture } from './telemetry/content.ts';
+import type { Log } from './telemetry/log.ts';
+import { fanOut, newsLog } from './telemetry/news-log.ts';
+import { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/otel.ts';
+import { type CallOutcome, recorder } from './telemetry/record.ts';
+import type { ProviderGauges } from './telemetry/resilience-metrics.ts';
+import { storeNews } from './telemetry/store-news.ts';
+import { UsageBook } from './usage/book.ts';
+import { version } from './version.ts';
+
+/** What is opened once, and closed last. */
+export interface Opened {
+  readonly lasting: Lasting;
+  readonly telemetry: Telemetry;
+  readonly standing: OpenStore['standing'];
+  /** Writes down what is still to be written. Never rejects. */
+  close(): Promise<void>;
+}
+
+export interface LastingOptions {
+  readonly clock: Clock;
+  readonly redact: Redact;
+  /** The share of the process's memory that is in use, from 0 to 1. */
+  readonly memoryShare: () => number;
+  /** What is in effect. Undefined: nothing yet. */
+  readonly serving: () => Serving | undefined;
+}
+
+/**
+ * Opens what stays when the configuration changes: telemetry, the store, and what is known of providers. Errors: one that
+ * says what to do about a port in use or a file that cannot be opened; then nothing is open.
+ */
+export async function openLasting(config: Config, log: Log, options: LastingOptions): Promise<Opened> {
+  const { clock, redact, memoryShare, serving } = options;
+  const made: { store?: OpenStore; answers?: Answers } = {};
+  const telemetry = await startTelemetry({
+    ...telemetryOptions(config, log, clock),
+    ...scraped(serving),
+    store: () => gaugesOfStore(made.store?.standing()),
+    cache: () => made.answers?.stats ?? NOTHING_KEPT,
+  });
+  const { store, standing } = await openedStore(config, clock, log, telemetry);
+  made.store = { store, standing };
+  const tell = fanOut(telemetry.tell, newsLog(log, clock));
+  const answers = new Answers(config.cache, { clock, ...(config.store.redis ? { store } : {}) });
+  made.answers = answers;
+  const usage = usageBook(config, { store, clock, log });
+  const { metrics } = telemetry;
+  const record = recorder({ metrics, log, redact });
+  const lasting: Lasting = {
+    ...{ log, clock, redact, metrics, tell, memoryShare, answers, store },
+    record: (outcome) => {
+      record(outcome);
+      usage.add(usedBy(outcome));
+    },
+    states: new ProviderStates(config, clock, tell),
+    listings: new Map(),
+    capture: captureOf(config, redact),
+  };
+  return {
+    lasting,
+    telemetry,
+    standing,
+    async close() {
+      await usage.close();
+      await telemetry.shutdown();
+      await store.close();
+    },
+  };
+}
+
+/** Before there is a cache. */
+const NOTHING_KEPT = { entries: 0, bytes: 0, evictions: 0 };
+
+/** Errors: one that says what to do about a file that cannot be opened; then nothing runs. */
+async function openedStore(config: Config, clock: Clock, log: Log, telemetry: Telemetry): Promise<OpenStore> {
+  try {
+    return await openStore(config.store, clock, storeNews(log, telemetry));
+  } catch (error) {
+    await telemetry.shutdown();
+    throw error;
+  }
+}
+
+const usageBook = ({ usage }: Config, { store, clock, log }: Pick<Lasting, 'store' | 'clock' | 'log'>): UsageBook =>
+  new UsageBook({
+    ...usage,
+    store,
+    clock,
+    replica: randomUUID(),
+    lost: (counts) => log.warn({ counts }, 'usage is lost: the store does not take it'),
+  });
+
+const usedBy = ({ team = '', caller, target, error, attempts, labels }: CallOutcome) => ({
+  team,
+  key: caller,
+  target,
+  failed: error !== undefined,
+  attempts,
+  labels,
+});
+
+const gaugesOfStore = (standing: StoreStanding | undefined) => ({
+  degraded: standing?.mode === 'local',
+  pending: standing?.pending ?? 0,
+});
+
+/** What spans say of conversations. Undefined: nothing. */
+const captureOf = ({ telemetry }: Config, redact: Redact): ContentCapture | undefined =>
+  telemetry.captureContent ? contentCapture(redact) : undefined;
+
+const telemetryOptions = (config: Config, log: Log, clock: Clock): TelemetryOptions => ({
+  ...config.telemetry,
+  version,
+  metricsHost: config.server.host,
+  metricsPort: config.server.metricsPort,
+  ...knownNames(config, clock),
+  clock,
+  log,
+});
+
+/** What is asked at every scrape. */
+const scraped = (serving: () => Serving | undefined): Pick<TelemetryOptions, 'keysAside' | 'providers' | 'strain'> => ({
+  keysAside: () => serving()?.keyCounts() ?? [],
+  providers: () => serving()?.readings().map(gaugesOf) ?? [],
+  strain: () => serving()?.strain ?? { delayMs: 0, memoryShare: 0 },
+});
+
+const gaugesOf = (reading: ProviderReading): ProviderGauges => ({
+  provider: reading.provider,
+  up: providerStatus(reading) !== HealthStatus.NOT_SERVING,
+  queued: reading.queued,
+  openBreakers: reading.targets.filter(({ breaker }) => breaker === 'open').length,
+});
+
+/** The models and providers that callers cannot make up, so that metrics may name them. */
+export const knownNames = (config: Config, clock: Clock) => ({
+  knownTargets: knownTargets(config, clock),
+  knownProviders: [...config.providers.map(({ name }) => name), FALLBACK_PROVIDER],
+});
+
+const knownTargets = (config: Config, clock: Clock): readonly Target[] => [
+  ...directoryOf(config, clock)
+    .list()
+    .map(({ provider, id }) => ({ provider, model: id })),
+  ...[...config.fallback.answers.keys()].map((model) => ({ provider: FALLBACK_PROVIDER, model })),
+];
