@@ -24,6 +24,8 @@ export interface FailoverParts {
   readonly failed: (failure: StoreFailure) => void;
   /** A change will never reach it. */
   readonly lost: () => void;
+  /** It was closed, and so many changes have not reached it. */
+  readonly left: (changes: number) => void;
 }
 
 /** How the shared store is doing. */
@@ -167,8 +169,12 @@ export class FailoverStore implements Store {
     return this.#local.balances(ledger, accounts);
   }
 
+  /** Tells the shared store what waits for it, if it is there. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.#deliver();
     this.#isClosed = true;
+    if (this.#pending.size > 0) this.#parts.left(this.#pending.size);
     this.#presence.close();
     this.#timer?.cancel();
     await Promise.all([quietly(this.#parts.shared.close()), this.#local.close()]);

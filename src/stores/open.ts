@@ -16,6 +16,8 @@ export interface StoreNews {
   readonly failed: (failure: StoreFailure) => void;
   /** A change will never reach it. */
   readonly lost: () => void;
+  /** It was closed, and so many changes have not reached it. */
+  readonly left: (changes: number) => void;
 }
 
 /** How the store is doing. `shared`: all replicas use it. `local`: it is away. Else there is none that is shared. */

@@ -12,4 +12,7 @@ export const storeNews = (log: Pick<Logger, 'info' | 'warn'>, { storeFailed, sto
   },
   failed: storeFailed,
   lost: storeLost,
+  left(changes: number): void {
+    log.warn({ changes }, 'the shared store was away at the end, and was not told all');
+  },
 });

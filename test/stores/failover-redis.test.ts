@@ -43,6 +43,7 @@ async function scene(): Promise<Scene> {
     changed: (mode, failure) => modes.push(failure ? `${mode} ${failure}` : mode),
     failed: () => undefined,
     lost: () => lost.count++,
+    left: () => undefined,
   });
   onTestFinished(() => store.close());
   const recovered = () =>
@@ -179,6 +180,7 @@ describe.skipIf(!hasRedis)('a Redis that fails while calls go on', () => {
       changed: () => undefined,
       failed: () => undefined,
       lost: () => undefined,
+      left: () => undefined,
     });
     onTestFinished(() => store.close());
     await store.start();

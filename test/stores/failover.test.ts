@@ -26,7 +26,7 @@ async function opened(settings: Partial<typeof SETTINGS> = {}, wrap: (store: Sto
   const clock = fakeClock();
   const real = new MemoryStore(clock, BOUNDS);
   const failing = failingStore(wrap(real));
-  const told = { modes: [] as string[], failures: [] as StoreFailure[], lost: 0 };
+  const told = { modes: [] as string[], failures: [] as StoreFailure[], lost: 0, left: [] as number[] };
   const store = new FailoverStore({
     clock,
     settings: { ...SETTINGS, ...settings },
@@ -35,6 +35,7 @@ async function opened(settings: Partial<typeof SETTINGS> = {}, wrap: (store: Sto
     changed: (mode, failure) => told.modes.push(failure ? `${mode} ${failure}` : mode),
     failed: (failure) => told.failures.push(failure),
     lost: () => told.lost++,
+    left: (changes) => told.left.push(changes),
   });
   await store.start();
   /** Time passes until the shared store is in use and knows all. */
@@ -142,6 +143,7 @@ describe('a store that fails over', () => {
       changed: (mode, failure) => modes.push(`${mode} ${failure}`),
       failed: () => undefined,
       lost: () => undefined,
+      left: () => undefined,
     });
     const started = store.start();
     for (let i = 0; i < 100; i++) {
@@ -255,6 +257,24 @@ describe('a store that fails over', () => {
     await recover();
     expect(told.lost).toBe(1);
     expect(await real.balances('l', ['a'])).toEqual([{ spent: 2, held: 0 }]);
+  });
+
+  it('tells the shared one at the end what it can, and says what it could not', async () => {
+    const one = await opened();
+    one.failing.fault = DOWN;
+    await one.store.settle({ ledger: 'l', id: '1', spent: [spent('a', 3)] });
+    one.failing.fault = undefined;
+    const arrived: unknown[] = [];
+    Object.assign(one.real, { close: async () => arrived.push(...(await one.real.balances('l', ['a']))) });
+    await one.store.close();
+    expect(arrived).toEqual([{ spent: 3, held: 0 }]);
+    expect(one.told.left).toEqual([]);
+    const other = await opened();
+    other.failing.fault = DOWN;
+    await other.store.settle({ ledger: 'l', id: '1', spent: [spent('a', 3)] });
+    await other.store.close();
+    await other.store.close();
+    expect(other.told.left).toEqual([1]);
   });
 
   it('ends: no timer is left', async () => {
