@@ -92,12 +92,13 @@ describe.skipIf(!hasRedis)('the store in Redis', () => {
         ({ failure }) => String(failure),
       );
       // Redis has all the time it needs, even on a busy machine, and this process has none.
-      for (const untilMs = systemClock.now() + 300; systemClock.now() < untilMs; );
+      for (const untilMs = systemClock.now() + 200; systemClock.now() < untilMs; );
       return answer;
     };
-    const answers: string[] = [];
-    while (answers.length < 5 && !answers.includes('read')) answers.push(await busy());
-    expect(answers).toContain('read');
+    const rounds: string[] = [];
+    while (rounds.length < 4 && !rounds.includes('read read read read'))
+      rounds.push([await busy(), await busy(), await busy(), await busy()].join(' '));
+    expect(rounds).toContain('read read read read');
   });
 
   it('needs no more rights than the documentation says', async () => {

@@ -22,8 +22,8 @@ export interface RedisPlace {
 
 export type Client = Redis | Cluster;
 
-/** Until a connection is there. */
-const CONNECT_MS = 200;
+/** Until a connection is there. No call waits for one. */
+const CONNECT_MS = 2_000;
 /** After so many times the patience for an answer, a connection that is silent is given up, and made anew. */
 const SILENCE = 20;
 const FIRST_WAIT_MS = 50;
