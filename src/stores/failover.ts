@@ -37,7 +37,8 @@ export interface StoreState {
   readonly pending: number;
 }
 
-const PROBE_KEY = 'probe';
+/** A key, a ledger and an id that nobody else has. */
+const PROBE = '~probe';
 const PROBE_TTL_MS = 10_000;
 const BATCH = 64;
 /** Calls go on while changes are sent: there may always be new ones. */
@@ -76,7 +77,7 @@ export class FailoverStore implements Store {
     this.#presence = new Presence({
       clock,
       settings,
-      probe: () => shared.put(PROBE_KEY, new Uint8Array(1), PROBE_TTL_MS),
+      probe: () => probe(shared),
       beforeReturn: () => this.#deliver(),
       changed: (mode, failure) => this.#changed(mode, failure),
       failed: parts.failed,
@@ -270,6 +271,11 @@ export class FailoverStore implements Store {
 
 const accountsOf = ({ account, carried }: Hold): readonly string[] =>
   carried ? [account, carried.account] : [account];
+
+/** Finds out what a mere question does not: that the store may only be read, is full, or runs no scripts. */
+async function probe(store: Store): Promise<void> {
+  await Promise.all([store.put(PROBE, new Uint8Array(1), PROBE_TTL_MS), store.refund(PROBE, PROBE)]);
+}
 
 function apply(store: Store, change: Change): Promise<void> {
   switch (change.type) {

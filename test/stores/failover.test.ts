@@ -18,6 +18,7 @@ const SETTINGS = {
   maxPending: 10_000,
   maxSeen: 10_000,
 };
+const CALLS_OF_PROBE = 2;
 const HUNG: Fault = { failure: 'timeout', done: false };
 const LATE: Fault = { failure: 'timeout', done: true };
 const DOWN: Fault = { failure: 'unreachable', done: false };
@@ -103,7 +104,8 @@ describe('a store that fails over', () => {
   });
 
   it('comes back after some good probes in a row, and not at once', async () => {
-    const { store, failing, pass } = await opened();
+    const { store, failing, pass, clock } = await opened();
+    clock.advance(60_000);
     failing.fault = HUNG;
     await store.get('k');
     failing.fault = undefined;
@@ -120,14 +122,30 @@ describe('a store that fails over', () => {
     }
   });
 
+  it('is trusted less each time that it does not stay, and again when it has', async () => {
+    const { store, failing, pass, clock } = await opened();
+    const probesUntilBack = async () => {
+      failing.fault = HUNG;
+      await store.get('k');
+      failing.fault = undefined;
+      const { calls } = failing;
+      for (let i = 0; i < 1_000 && store.state().mode === 'local'; i++) await pass(SETTINGS.probeMs);
+      return (failing.calls - calls) / CALLS_OF_PROBE;
+    };
+    clock.advance(60_000);
+    for (const probes of [3, 6, 12, 24, 48, 96, 96]) expect(await probesUntilBack()).toBe(probes);
+    clock.advance(60_000);
+    expect(await probesUntilBack()).toBe(3);
+  });
+
   it('asks less and less often while the shared one is away', async () => {
     const { store, failing, pass } = await opened();
     failing.fault = HUNG;
     await store.get('k');
     const { calls } = failing;
     for (let i = 0; i < 600; i++) await pass(100);
-    expect(failing.calls - calls).toBeLessThan(40);
-    expect(failing.calls - calls).toBeGreaterThan(10);
+    expect((failing.calls - calls) / CALLS_OF_PROBE).toBeLessThan(40);
+    expect((failing.calls - calls) / CALLS_OF_PROBE).toBeGreaterThan(10);
   });
 
   it('begins alone if the shared one is down at the start', async () => {
@@ -233,6 +251,7 @@ describe('a store that fails over', () => {
       Object.assign(Object.create(inner) as Store, {
         get: () => inner.get('k'),
         put: (...all: Parameters<Store['put']>) => inner.put(...all),
+        refund: (...all: Parameters<Store['refund']>) => inner.refund(...all),
         balances: (...all: Parameters<Store['balances']>) => inner.balances(...all),
         settle: (all: Parameters<Store['settle']>[0]) =>
           all.id === 'bad' ? Promise.reject(new TypeError('a defect')) : inner.settle(all),

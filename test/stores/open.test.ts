@@ -71,7 +71,7 @@ describe.skipIf(!hasRedis)('a gateway with a Redis', () => {
     const becomes = (mode: StoreMode, status: HealthStatus) =>
       vi.waitFor(async () => expect(await state()).toMatchObject({ status, store: { mode } }), PATIENCE);
     await becomes(StoreMode.SHARED, HealthStatus.SERVING);
-    expect(await server.command('EXISTS', 'antiphon:v:probe')).toBe(1);
+    expect(await server.command('EXISTS', 'antiphon:v:~probe')).toBe(1);
     expect(await metric(gateway, 'llm_store_degraded')).toBe(0);
     expect(gateway.lines().map(({ msg }) => msg)).toContain('the shared store is in use');
   });

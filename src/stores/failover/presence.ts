@@ -7,7 +7,7 @@ export type Mode = 'shared' | 'local';
 export interface PresenceSettings {
   /** After so many failures in a row the shared store is left alone. One that did not answer in time is enough. */
   readonly failuresToLeave: number;
-  /** So many probes in a row must succeed before it is used again. */
+  /** So many probes in a row must succeed before it is used again. They double each time that it does not stay for long. */
   readonly probesToReturn: number;
   /** Between probes. It doubles with each that fails. */
   readonly probeMs: number;
@@ -30,6 +30,9 @@ export interface PresenceParts {
 const START_MS = 500;
 const START_STEP_MS = 20;
 const MAX_DOUBLINGS = 20;
+/** One that goes again so soon has not been well. */
+const SOON_MS = 60_000;
+const MOST_DISTRUST = 5;
 
 /** What went wrong. What is no StoreError is a defect, and no reason to fail either. */
 export const failureOf = (error: unknown): StoreFailure => (error instanceof StoreError ? error.failure : 'refused');
@@ -42,6 +45,9 @@ export class Presence {
   #failuresInARow = 0;
   #probesInARow = 0;
   #probesFailed = 0;
+  #cameMs = Number.NEGATIVE_INFINITY;
+  /** How often it went soon after it had come, in a row. */
+  #distrust = 0;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -84,6 +90,8 @@ export class Presence {
     this.#mode = 'local';
     this.#probesInARow = 0;
     this.#probesFailed = 0;
+    const wentSoon = this.#parts.clock.now() - this.#cameMs < SOON_MS;
+    this.#distrust = wentSoon ? Math.min(this.#distrust + 1, MOST_DISTRUST) : 0;
     this.#parts.changed('local', failure);
     this.#schedule();
   }
@@ -103,7 +111,7 @@ export class Presence {
       this.#failures++;
       this.#parts.failed(failureOf(error));
     }
-    if (this.#probesInARow >= this.#parts.settings.probesToReturn) {
+    if (this.#probesInARow >= this.#parts.settings.probesToReturn * 2 ** this.#distrust) {
       if (await this.#parts.beforeReturn()) return this.#come();
       this.#miss();
     }
@@ -118,6 +126,7 @@ export class Presence {
   #come(): void {
     if (this.#isClosed) return;
     this.#mode = 'shared';
+    this.#cameMs = this.#parts.clock.now();
     this.#failuresInARow = 0;
     this.#parts.changed('shared', undefined);
   }
