@@ -5,6 +5,8 @@ const MASK = '[redacted]';
 const PATTERNS = [
   /\b(?:sk|pk|rk|gsk|xai|pplx|AQVN|hf|nvapi|tgp|fw|csk|glpat|ghp)[-_][A-Za-z0-9_*.-]{6,}/g,
   /\bAIza[A-Za-z0-9_-]{10,}/g,
+  // Those that this gateway makes for callers.
+  /\bant_[A-Za-z0-9_-]{40,}/g,
   // The bound keeps the time linear: a text may have very many beginnings of such a token.
   /\beyJ[A-Za-z0-9_-]{8,1000}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
   // A token has a digit, a sign or a capital inside, or is long; "a bearer token" and "basic problems" are prose.

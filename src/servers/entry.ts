@@ -26,13 +26,19 @@ export function entryHandler(entrances: readonly HttpEntrance[], { access }: Pic
   };
   return (request, response, path) => {
     const caller = admit(request, path);
-    if (!(caller instanceof Error)) return entrances.some(({ serve }) => serve(request, response, path, caller));
+    if (!(caller instanceof Error)) {
+      if (asksFirst(request)) response.writeContinue();
+      return entrances.some(({ serve }) => serve(request, response, path, caller));
+    }
     if (caller.kind === 'unauthenticated') response.setHeader('www-authenticate', 'Bearer');
     const isRefused = entrances.some(({ refuse }) => refuse?.(request, response, path, caller));
     if (!isRefused) answerRefusal(response, caller);
     return true;
   };
 }
+
+/** Whether the body comes only if it is asked for. */
+const asksFirst = ({ headers }: HttpRequest): boolean => /\b100-continue\b/i.test(headers.expect ?? '');
 
 function answerRefusal(response: HttpResponse, { rule, kind, message }: GatewayError): void {
   answerJson(response, rule.http, { code: kind, message });

@@ -66,13 +66,15 @@ export function httpDoor(
     answer(request, response);
   };
   const http2 = createHttp2Server(http2Options(settings), listener);
+  // Without it Node tells every caller to go on, also one that is about to be refused.
+  http2.on('checkContinue', listener);
   http2.on('session', (session) => {
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     sessions.add(session);
   });
   // A caller that vanished is found by TCP's own probes: HTTP/1.1 has none.
   const probes = { keepAlive: true, keepAliveInitialDelay: settings.keepaliveTimeMs };
-  const server = createServer({ ...limits, ...probes }, listener);
+  const server = createServer({ ...limits, ...probes }, listener).on('checkContinue', listener);
   const serveHttp1 = takeListener(server);
   const serveHttp2 = (socket: Socket) => {
     // The server of HTTP/1.1 accepts sockets that stay half open; HTTP/2 would never end on one.

@@ -12,6 +12,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { jsonOf } from '../support/json-of.ts';
 import { jsonRpcDoor } from '../support/json-rpc-door.ts';
 import { openAiDoor } from '../support/openai-door.ts';
+import { type OtlpReceiver, otlpReceiver, type ReceivedSpan } from '../support/otlp-receiver.ts';
 import { callLines } from '../support/scene.ts';
 
 const { complete, streamComplete, listModels, health } = LlmService.method;
@@ -63,16 +64,19 @@ const rpc = names.filter((name) => !name.startsWith('OpenAI'));
 const generated = rpc.filter((name) => name !== 'JSON-RPC');
 
 let gateway: TestGateway;
+let collector: OtlpReceiver;
 const clients = new Map<string, DoorClient>();
 const at = (door: string): DoorClient => clients.get(door) ?? expect.unreachable();
 
 beforeAll(async () => {
-  gateway = await startGateway({ file: FILE });
+  collector = await otlpReceiver();
+  gateway = await startGateway({ file: FILE, env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint } });
   for (const [name, open] of Object.entries(doors)) clients.set(name, open(gateway));
 });
 afterAll(async () => {
   for (const client of clients.values()) client.close();
   await gateway.close();
+  await collector.close();
 });
 
 const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
@@ -94,7 +98,10 @@ describe.each(names)('%s', (door) => {
     ['another scheme', { authorization: `Basic ${keys.caller}` }],
     ['a name that is claimed', { 'x-tenant': 'caller', 'x-team': 'search', 'x-forwarded-user': 'admin' }],
   ])('refuses %s, in the same words', async (_, headers) => {
-    const { error } = await at(door).unary(complete, hello, { headers });
+    const reply = await at(door).unary(complete, hello, { headers });
+    const { error } = reply;
+    const told = JSON.stringify(reply, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    for (const key of Object.values(keys)) expect(told).not.toContain(key.slice(4));
     expect(error).toMatchObject(refused);
     expect(error?.message).toMatch(/^No valid key came with the request\. /);
     expect(error?.metadata).toHaveProperty('x-request-id');
@@ -253,8 +260,20 @@ describe('over plain HTTP', () => {
   });
 });
 
-it('nothing of a key, or of its hash, is in the log or the metrics', async () => {
-  const told = `${gateway.logText()}${await gateway.metrics()}`;
+it('spans tell whose call it was, by name', async () => {
+  await at('gRPC').unary(complete, hello, withKey('narrow'));
+  const of = (kind: string) => (span: ReceivedSpan) =>
+    span.kind === kind && span.attributes['antiphon.team'] === 'search';
+  const spans = await collector.waitForSpans((all) => all.some(of('server')) && all.some(of('client')));
+  for (const kind of ['server', 'client'])
+    expect(spans.find(of(kind))?.attributes).toMatchObject({ 'antiphon.caller': 'narrow' });
+});
+
+it('nothing of a key, or of its hash, is in the log, the metrics or the spans', async () => {
+  await collector.waitForSpans((all) =>
+    all.some(({ attributes }) => attributes['rpc.status_code'] === 'UNAUTHENTICATED'),
+  );
+  const told = `${gateway.logText()}${await gateway.metrics()}${collector.bodies.join()}`;
   for (const key of Object.values(keys)) {
     expect(told).not.toContain(key);
     expect(told).not.toContain(key.slice(4));

@@ -48,6 +48,21 @@ test.each(paths)('row 57: who has no key is refused before a body has come, at %
   expect(text()).toMatch(isStream ? /^HTTP\/1\.1 (?:200|415) / : /^HTTP\/1\.1 401 /);
 });
 
+test.each(paths)('row 57: a caller that asks before it sends a body is told to send none, at %s', async (path) => {
+  const { httpPort } = await gateway();
+  const ask = async (key: string) => {
+    const { socket, text } = await dial(httpPort);
+    socket.write(headersOf(path, key, 2).replace('\r\n\r\n', '\r\nexpect: 100-continue\r\n\r\n'));
+    await until('the answer', () => text().includes('\r\n\r\n'));
+    return { socket, text };
+  };
+  expect((await ask('not-a-key')).text()).not.toMatch(/^HTTP\/1\.1 100 /);
+  const { socket, text } = await ask(KEY);
+  expect(text()).toMatch(/^HTTP\/1\.1 100 /);
+  socket.write('{}');
+  await until('the answer', () => /\r\nHTTP\/1\.1 [2-5]\d\d /.test(text()));
+});
+
 test.each(['grpcPort', 'httpPort'] as const)('row 57: the same on HTTP/2, and the stream ends (%s)', async (port) => {
   const client = await rawHttp2((await gateway())[port]);
   onTestFinished(() => client.close());

@@ -51,21 +51,22 @@ export enum ErrorReason {
   REQUEST_TOO_LARGE = 3,
 
   /**
-   * UNAUTHENTICATED. The call carries no valid credential for this gateway.
+   * UNAUTHENTICATED. The call carries no valid key of this gateway, as `authorization: Bearer <key>`, `x-api-key` or
+   * `api-key`. Unknown, revoked and expired keys are not told apart.
    *
    * @generated from enum value: ERROR_REASON_UNAUTHENTICATED = 4;
    */
   UNAUTHENTICATED = 4,
 
   /**
-   * PERMISSION_DENIED. The caller may not use this method.
+   * PERMISSION_DENIED. The caller's key is good, and does not have the role that this method needs.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_DENIED = 5;
    */
   PERMISSION_DENIED = 5,
 
   /**
-   * PERMISSION_DENIED. Governance does not allow this model. ListModels with `allowed_only` tells which it does.
+   * PERMISSION_DENIED. Governance does not allow this model, or not to this caller. ListModels with `allowed_only` tells which it does.
    *
    * @generated from enum value: ERROR_REASON_MODEL_NOT_ALLOWED = 6;
    */
