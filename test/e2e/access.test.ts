@@ -5,10 +5,9 @@ import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
 import { digestOf } from '../../src/access/digest.ts';
-import { loadConfig } from '../../src/config/load.ts';
 import { helloRequest } from '../support/calls.ts';
 import { connectClient, type DoorClient, grpcClient } from '../support/doors.ts';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { configOf, startGateway, type TestGateway } from '../support/gateway.ts';
 import { jsonOf } from '../support/json-of.ts';
 import { jsonRpcDoor } from '../support/json-rpc-door.ts';
 import { openAiDoor } from '../support/openai-door.ts';
@@ -282,18 +281,12 @@ it('nothing of a key, or of its hash, is in the log, the metrics or the spans', 
 });
 
 describe('another configuration', () => {
-  const config = (file: string) =>
-    loadConfig(
-      { ANTIPHON_CONFIG: 'test.yaml', ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_METRICS_PORT: '0' },
-      () => Buffer.from(file),
-    );
-
   it('has other keys from the next call on', async () => {
     const running = await startGateway({ file: FILE });
     const client = grpcClient(running.grpcPort);
     const code = async (key: string) => (await client.unary(listModels, {}, bearer(key))).error?.code;
     expect([await code(keys.caller), await code(keys.unknown)]).toEqual([undefined, 16]);
-    running.reload(config(FILE.replace(digestOf(keys.caller), digestOf(keys.unknown))));
+    running.reload(configOf(FILE.replace(digestOf(keys.caller), digestOf(keys.unknown))));
     expect([await code(keys.caller), await code(keys.unknown)]).toEqual([16, undefined]);
     client.close();
     await running.close();
@@ -302,7 +295,7 @@ describe('another configuration', () => {
   it('cannot open to everybody what other machines reach', async () => {
     const running = await startGateway({ file: `${FILE}server: { host: 0.0.0.0 }\n` });
     const closed = connectClient(running.httpPort);
-    expect(() => running.reload(config('server: { host: 127.0.0.1 }'))).toThrow('no caller is asked for a key');
+    expect(() => running.reload(configOf('server: { host: 127.0.0.1 }'))).toThrow('no caller is asked for a key');
     expect((await closed.unary(listModels, {})).error?.code).toBe(16);
     closed.close();
     await running.close();

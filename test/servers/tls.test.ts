@@ -12,6 +12,7 @@ import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { hasOpenssl, makeAuthority, makeCertificate } from '../support/certificates.ts';
+import { configOf, startGateway } from '../support/gateway.ts';
 import { spawnGateway } from '../support/process.ts';
 import { until } from '../support/scene.ts';
 
@@ -144,6 +145,32 @@ describe.skipIf(!hasOpenssl())('TLS on the ports for callers (needs openssl to m
       await expect(call(gateway, provenBy('stranger')), name).rejects.toThrow();
     }
   }, 60_000);
+
+  it('goes on asking for certificates until a restart, and says so', async () => {
+    put('one');
+    const asking = serverFile(`, client_ca: ${at('ours.pem')}`);
+    const gateway = await startGateway({ file: asking });
+    onTestFinished(() => gateway.close());
+    put('two');
+    expect(gateway.reload(configOf(asking))).toEqual([]);
+    for (const file of [serverFile(), '']) {
+      expect(gateway.reload(configOf(file))).toContain('server.tls');
+      for (const [name, call] of Object.entries(ways)) {
+        await expect(call(gateway, trusting()), name).rejects.toThrow();
+        expect([name, await call(gateway, provenBy('caller'))]).toEqual([name, 'answered']);
+      }
+    }
+  }, 60_000);
+
+  it.each<[string, string, string, string]>([
+    ['no such file', 'nowhere.pem', 'one.key', 'cert names a file that does not exist'],
+    ['a key in the place of a certificate', 'one.key', 'one.key', 'cert names a file without a certificate'],
+    ['a certificate in the place of a key', 'one.pem', 'one.pem', 'key names a file without a private key'],
+    ['the key of another', 'one.pem', 'two.key', 'key names a key that is not that of the certificate'],
+  ])('is told of before it starts: %s', (_, cert, key, problem) => {
+    const file = `server: { tls: { cert: ${at(cert)}, key: ${at(key)} } }`;
+    expect(() => configOf(file)).toThrow(`server.tls.${problem}`);
+  });
 
   it('takes on new certificates while connections stay, and keeps the last good one', async () => {
     put('one');

@@ -1,5 +1,6 @@
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { readAtMost } from '../../src/config/read-file.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { redactor } from '../../src/core/redact.ts';
 import { type Running, start } from '../../src/start.ts';
@@ -28,7 +29,16 @@ export interface TestGatewayOptions {
   readonly memory?: () => number;
 }
 
+/** The name of the file of a test, which is nowhere. */
+const ANTIPHON_CONFIG = 'test.yaml';
+
 const FREE_PORTS = { ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_METRICS_PORT: '0' };
+
+/** What `startGateway` makes of a file with this text, which may name real ones. */
+export const configOf = (file: string | undefined, variables: Readonly<Record<string, string>> = {}): Config =>
+  loadConfig(file === undefined ? variables : { ...FREE_PORTS, ANTIPHON_CONFIG, ...variables }, (path, ...bounds) =>
+    path === ANTIPHON_CONFIG ? Buffer.from(file ?? '') : readAtMost(path, ...bounds),
+  );
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
 
@@ -39,8 +49,8 @@ export async function startGateway({
   clock = systemClock,
   memory,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
-  const variables = { ...FREE_PORTS, ...(file === undefined ? {} : { ANTIPHON_CONFIG: 'test.yaml' }), ...env };
-  const config = loadConfig(variables, () => Buffer.from(file ?? ''));
+  const variables = { ...FREE_PORTS, ...env };
+  const config = configOf(file, variables);
   let logged = '';
   const log = createLog({
     service: 'antiphon',
