@@ -153,8 +153,11 @@ it.each(streaming)('%s refuses a stream', async (door) => {
 });
 
 it.each(rpc)('%s lists models and tells the state to any key, and to nobody else', async (door) => {
+  const before = callLines(gateway).length;
   expect((await at(door).unary(listModels, {})).error).toMatchObject(refused);
   expect((await at(door).unary(health, {})).error).toMatchObject(refused);
+  // What JSON-RPC was asked for nobody has read: it counts as a call of a model.
+  expect(callLines(gateway).length - before).toBe(door === 'JSON-RPC' ? 2 : 0);
   for (const name of ['caller', 'viewer', 'admin'] as const) {
     expect((await at(door).unary(listModels, {}, withKey(name))).error).toBeUndefined();
     expect((await at(door).unary(health, {}, withKey(name))).error).toBeUndefined();

@@ -50,17 +50,37 @@ test.each(paths)('row 57: who has no key is refused before a body has come, at %
 
 test.each(paths)('row 57: a caller that asks before it sends a body is told to send none, at %s', async (path) => {
   const { httpPort } = await gateway();
-  const ask = async (key: string) => {
+  const ask = async (key: string, expectation = '\r\nexpect: 100-continue') => {
     const { socket, text } = await dial(httpPort);
-    socket.write(headersOf(path, key, 2).replace('\r\n\r\n', '\r\nexpect: 100-continue\r\n\r\n'));
+    socket.write(headersOf(path, key, 2).replace('\r\n\r\n', `${expectation}\r\n\r\n${expectation ? '' : '{}'}`));
     await until('the answer', () => text().includes('\r\n\r\n'));
     return { socket, text };
   };
-  expect((await ask('not-a-key')).text()).not.toMatch(/^HTTP\/1\.1 100 /);
+  for (const unasked of [await ask('not-a-key'), await ask(KEY, '')])
+    expect(unasked.text()).not.toMatch(/^HTTP\/1\.1 100 /);
   const { socket, text } = await ask(KEY);
   expect(text()).toMatch(/^HTTP\/1\.1 100 /);
   socket.write('{}');
   await until('the answer', () => /\r\nHTTP\/1\.1 [2-5]\d\d /.test(text()));
+});
+
+test('row 57: the same on HTTP/2', async () => {
+  const client = await rawHttp2((await gateway()).httpPort);
+  onTestFinished(() => client.close());
+  const ask = async (key: string) => {
+    const headers = { expect: '100-continue', authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const stream = client.open({ path: '/v1/chat/completions', headers });
+    let isAskedFor = false;
+    stream.on('continue', () => {
+      isAskedFor = true;
+      stream.end('{}');
+    });
+    const [{ ':status': status }] = await once(stream, 'response');
+    stream.close();
+    return { status, isAskedFor };
+  };
+  expect(await ask('not-a-key')).toEqual({ status: 401, isAskedFor: false });
+  expect(await ask(KEY)).toEqual({ status: 400, isAskedFor: true });
 });
 
 test.each(['grpcPort', 'httpPort'] as const)('row 57: the same on HTTP/2, and the stream ends (%s)', async (port) => {
