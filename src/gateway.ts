@@ -5,6 +5,7 @@ import { askCompletion, type ProbeSource, startProbes } from './backends/http/pr
 import { type ListingNews, startRefresh } from './backends/http/refresh.ts';
 import type { HttpBackend } from './backends/http.ts';
 import type { Answers } from './cache/answers.ts';
+import { placesOf } from './cache/place.ts';
 import type { Directory } from './catalogue/directory.ts';
 import { priceOf } from './catalogue/price.ts';
 import type { Config } from './config/config.ts';
@@ -120,7 +121,7 @@ export const callLayers = (
     layer: cache({
       settings: config.cache,
       answers,
-      placeOf: placeOf(config),
+      placeOf: placesOf(config.providers),
       stallMs: config.timeouts.stallMs,
       clock,
       tell,
@@ -227,12 +228,6 @@ const fastestOf =
   (states: ProviderStates) =>
   (target: Target): number | undefined =>
     states.targets.of(target).latency.fastestMs;
-
-/** Where each provider is: behind another address the same names may be other models. */
-function placeOf({ providers }: Config): (provider: string) => string {
-  const places = new Map(providers.map(({ name, kind, baseUrl, api }) => [name, `${kind} ${baseUrl?.href} ${api}`]));
-  return (provider) => places.get(provider) ?? '';
-}
 
 const NO_BUDGET = { take: () => undefined, count: () => () => undefined };
 

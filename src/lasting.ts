@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
 import { Answers } from './cache/answers.ts';
+import { placesOf } from './cache/place.ts';
+import { warmUp } from './cache/warm-up.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Redact } from './core/redact.ts';
@@ -57,6 +59,7 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
   const answers = new Answers(config.cache, { clock, ...(config.store.redis ? { store } : {}) });
   made.answers = answers;
+  await warm(config, answers, log);
   const usage = usageBook(config, { store, clock, log });
   const { metrics } = telemetry;
   const record = recorder({ metrics, log, redact });
@@ -75,6 +78,7 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
     telemetry,
     standing,
     async close() {
+      await answers.close();
       await usage.close();
       await telemetry.shutdown();
       await store.close();
@@ -84,6 +88,17 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
 
 /** Before there is a cache. */
 const NOTHING_KEPT = { entries: 0, bytes: 0, evictions: 0 };
+
+/** Keeps the answers of the configured file. Without them the gateway starts all the same. */
+async function warm({ cache: settings, providers }: Config, answers: Answers, log: Log): Promise<void> {
+  if (!settings.enabled || settings.warmUp === undefined) return;
+  try {
+    const { kept, skipped } = await warmUp(settings.warmUp, { settings, answers, placeOf: placesOf(providers) });
+    log.info({ kept, skipped }, 'the cache was warmed up');
+  } catch (error) {
+    log.warn({ error }, 'the cache was not warmed up: cache.warm_up cannot be read');
+  }
+}
 
 /** Errors: one that says what to do about a file that cannot be opened; then nothing runs. */
 async function openedStore(config: Config, clock: Clock, log: Log, telemetry: Telemetry): Promise<OpenStore> {
