@@ -6,7 +6,7 @@ import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { seeded } from '../routing/routes.ts';
 import { helloRequest } from '../support/calls.ts';
 import { callLines, scene, until, wayNames } from '../support/scene.ts';
-import { chatBody, type Script } from '../support/upstream.ts';
+import { chatBody, type Line } from '../support/upstream.ts';
 
 /** The same again: CANCELLATION_SEED=... */
 const seed = Number(process.env.CANCELLATION_SEED ?? Date.now() % 2 ** 31);
@@ -16,8 +16,10 @@ const ROUNDS = 25;
 const CALLS = 12;
 const LASTS_MS = 30;
 
-const slowly: Script = async (line) => {
+/** A provider that takes its time, or all the time there is. */
+const slowly = async (line: Line, forEver: boolean): Promise<void> => {
   await delay(LASTS_MS / 2);
+  if (forEver) return;
   if (line.request.headers.accept !== 'text/event-stream') {
     await delay(LASTS_MS / 2);
     line.json(200, chatBody('all of it'), { connection: 'close' });
@@ -34,13 +36,15 @@ const slowly: Script = async (line) => {
 };
 
 test('callers that leave a shared answer leave nothing, and take nothing from those who stay', async () => {
-  const stage = await scene(slowly, {
+  let stays = -1;
+  // Where nobody stays, only the callers can end it.
+  const stage = await scene((line) => slowly(line, stays < 0), {
     file: JSON.stringify({ telemetry: { log_level: 'info' }, cache: { enabled: true } }),
   });
   const chance = seeded(seed);
   const clients = wayNames.map((way) => stage.client(way));
   for (let round = 0; round < ROUNDS; round++) {
-    const stays = chance() < 0.6 ? Math.floor(chance() * CALLS) : -1;
+    stays = chance() < 0.6 ? Math.floor(chance() * CALLS) : -1;
     const request = create(CompleteRequestSchema, {
       ...helloRequest('test/test-model'),
       temperature: 0,
