@@ -1,4 +1,5 @@
 import {
+  CacheStatus,
   type CompleteResponse,
   CostStatus,
   FinishReason,
@@ -102,6 +103,7 @@ export const factsBody = (response: CompleteResponse) => ({
   finish_reason: (FinishReason[response.finishReason] ?? '').toLowerCase(),
   selection_reason: response.selectionReason,
   attempts: response.attempts.length,
+  ...(response.cacheStatus > CacheStatus.BYPASS ? { cache: CacheStatus[response.cacheStatus].toLowerCase() } : {}),
   ...costBody(response),
   ...(response.warnings.length > 0 ? { warnings: response.warnings.map(warningBody) } : {}),
 });
