@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { LEDGER } from '../../src/quotas/meter.ts';
-import type { Balance, Store } from '../../src/stores/store.ts';
+import { type Balance, type Store, StoreError } from '../../src/stores/store.ts';
 import { helloRequest } from '../support/calls.ts';
 import { type DoorClient, grpcClient } from '../support/doors.ts';
 import { type GatewayProcess, spawnGateway } from '../support/process.ts';
@@ -73,7 +73,8 @@ export class ConservationStage {
   readonly #plan: ConservationPlan;
   readonly #random: () => number;
   readonly #all: GatewayProcess[] = [];
-  readonly #replicas: Replica[] = [];
+  /** While one takes the place of another, calls wait for it. */
+  readonly #replicas: Promise<Replica>[] = [];
   #file = '';
   #begun = 0;
   readonly #counts = { answered: 0, refused: 0 };
@@ -87,8 +88,9 @@ export class ConservationStage {
     await this.#open();
     await Promise.all(Array.from({ length: CALLERS }, () => this.#caller()));
     // What was settled after the last answers has been written by then, or is sent on while the process drains.
-    for (const { gateway } of this.#replicas) gateway.signal('SIGTERM');
-    await Promise.all(this.#replicas.map(({ gateway }) => gateway.exited));
+    const left = await Promise.all(this.#replicas);
+    for (const { gateway } of left) gateway.signal('SIGTERM');
+    await Promise.all(left.map(({ gateway }) => gateway.exited));
     const lines = this.#all.flatMap((gateway) => gateway.lines()).filter(({ msg }) => msg === 'call');
     const sum = (of: (line: Record<string, unknown>) => unknown) =>
       lines.reduce((total, line) => total + Number(of(line) ?? 0), 0);
@@ -115,10 +117,10 @@ export class ConservationStage {
       'breaker: { enabled: false }',
       'retry: { base_ms: 1, max_ms: 5 }',
       'server: { drain_delay_ms: 0 }',
-      'models: { allowed: ["*"] }',
+      'models: { allowed: ["*"], provider_order: [flaky, steady] }',
       file,
     ].join('\n');
-    for (let i = 0; i < replicas; i++) this.#replicas.push(await this.#spawn());
+    for (let i = 0; i < replicas; i++) this.#replicas.push(this.#spawn());
   }
 
   async #spawn(): Promise<Replica> {
@@ -133,17 +135,17 @@ export class ConservationStage {
     const { calls, kills, replicas } = this.#plan;
     while (this.#begun < calls) {
       const number = this.#begun++;
-      if (kills.includes(number)) await this.#kill(number % replicas);
-      const replica = this.#replicas[number % replicas];
+      if (kills.includes(number)) this.#replicas[number % replicas] = this.#another(this.#replicas[number % replicas]);
+      const replica = await this.#replicas[number % replicas];
       if (replica) await this.#call(replica);
     }
   }
 
-  async #kill(i: number): Promise<void> {
-    const gateway = this.#replicas[i]?.gateway;
+  async #another(killed: Promise<Replica> | undefined): Promise<Replica> {
+    const gateway = (await killed)?.gateway;
     gateway?.signal('SIGKILL');
     await gateway?.exited;
-    this.#replicas[i] = await this.#spawn();
+    return this.#spawn();
   }
 
   async #call({ client }: Replica): Promise<void> {
@@ -158,6 +160,10 @@ export class ConservationStage {
   }
 }
 
+function unlessNotConnected(error: unknown): undefined {
+  if (!(error instanceof StoreError) || error.failure !== 'unreachable') throw error;
+}
+
 const month = () => new Date().toISOString().slice(0, 7);
 
 /** Waits until nothing is held any more: what a killed replica held is given back when its time is up. */
@@ -166,8 +172,11 @@ export async function whenNothingIsHeld(store: Store): Promise<Balance> {
   for (;;) {
     // A reservation that cannot be had looks after those whose time is up.
     const holds = [{ account, amount: 1, limit: 0, ttlMs: 1_000 }];
-    await store.reserve({ ledger: LEDGER, id: `look-${Math.random()}`, ttlMs: 1, holds });
-    const [balance] = await store.balances(LEDGER, [account]);
+    const balance = await store
+      .reserve({ ledger: LEDGER, id: `look-${Math.random()}`, ttlMs: 1, holds })
+      .then(() => store.balances(LEDGER, [account]))
+      .then(([one]) => one)
+      .catch(unlessNotConnected);
     if (balance?.held === 0) return balance;
     await sleep(100);
   }

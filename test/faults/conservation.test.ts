@@ -11,7 +11,7 @@ import { ConservationStage, MOST_PER_CALL, type Played, whenNothingIsHeld } from
 
 /** Calls that are under way at once: so many at most are not told of when a replica is killed. */
 const UNDER_WAY = 48;
-const LIMIT = 200_000;
+const LIMIT = 120_000;
 
 /** Whatever happened in between, a limit was never exceeded, and nothing is held. */
 async function expectWithin(store: Store, { loggedTokens, refused, fallbacks, cancelled }: Played, kills: number) {
@@ -65,7 +65,7 @@ it('one process with a file, killed and started again, never spends more than th
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'store.db');
   const file = `store: { sqlite_path: "${path}" }`;
-  const plan = { replicas: 1, calls: 8_000, kills: [1_000, 3_000], env: {}, file, limit: LIMIT, seed: 3 };
+  const plan = { replicas: 1, calls: 7_000, kills: [1_000, 3_000], env: {}, file, limit: LIMIT, seed: 3 };
   const played = await new ConservationStage(plan).play();
   await expectWithin(new SqliteStore(systemClock, { path, maxBytes: 1024 ** 3 }), played, 2);
 });
