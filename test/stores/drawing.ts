@@ -31,11 +31,12 @@ export function startDrawing(path: string, { name, rounds, limit }: Drawing): Dr
   };
 }
 
-/** The child writes a dot for each round. */
-async function reached({ stdout }: ChildProcess, round: number): Promise<void> {
-  let rounds = 0;
-  for await (const chunk of stdout ?? []) {
-    rounds += String(chunk).length;
-    if (rounds >= round) return;
-  }
-}
+/** The child writes a dot for each round. It is read on: a pipe that breaks would end it before it is killed. */
+const reached = ({ stdout }: ChildProcess, round: number): Promise<void> =>
+  new Promise((resolve) => {
+    let rounds = 0;
+    stdout?.on('data', (chunk) => {
+      rounds += String(chunk).length;
+      if (rounds >= round) resolve();
+    });
+  });

@@ -148,7 +148,7 @@ describe('several processes at one file', () => {
       const child = startDrawing(path, { name: `killed ${i}`, rounds: 1_000_000, limit: 10_000_000 });
       await child.at(20 + 37 * i);
       child.kill();
-      await child.code;
+      expect(await child.code).toBeNull();
     }
     const store = open(path);
     const [balance] = await store.balances('l', ['a']);
