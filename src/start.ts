@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import { Access } from './access/access.ts';
-import { exposureProblems } from './config/access.ts';
+import { exposureProblems, lossProblems } from './config/access.ts';
 import type { Config } from './config/config.ts';
 import { ConfigError } from './config/problem.ts';
 import { type Clock, systemClock } from './core/clock.ts';
@@ -84,7 +84,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   return {
     ...running(made.servers, snapshots, kept),
     reload(next) {
-      checkExposure(config, next);
+      checkAccess(config, snapshots.current.config, next);
       if (next.tls && hasSameTls(config, next)) made.servers?.renewTls(next.tls);
       redactor.learn(next.secrets);
       states.reconfigure(next);
@@ -106,8 +106,8 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
 }
 
 /** The address stays that of the start, whatever the file says of it by now. Errors: ConfigError. */
-function checkExposure({ server }: Config, { access }: Config): void {
-  const problems = exposureProblems(server.host, access);
+function checkAccess({ server }: Config, now: Config, { access }: Config): void {
+  const problems = [...exposureProblems(server.host, access), ...lossProblems(now.access, access)];
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

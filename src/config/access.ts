@@ -106,3 +106,15 @@ export function exposureProblems(host: string, { keys, isOpenInWords }: AccessSe
     },
   ];
 }
+
+/** A file of which nothing is left yet, or any more, must not open the gateway to everybody. */
+export function lossProblems(before: AccessSettings, { keys, isOpenInWords }: AccessSettings): Problem[] {
+  if (before.keys.length === 0 || keys.length > 0 || isOpenInWords) return [];
+  return [
+    {
+      path: 'access.keys',
+      problem: 'has none any more, so that everybody might call from now on',
+      fix: 'See that the file is whole. Where that is wanted, set access.auth to none.',
+    },
+  ];
+}

@@ -72,5 +72,4 @@ export const accessSchema = z
   })
   .meta({ title: 'Access', description: 'Who may call, and what.' });
 
-export type AccessEntry = z.infer<typeof accessSchema>;
-export type KeyEntry = AccessEntry['keys'][number];
+export type KeyEntry = z.infer<typeof keySchema>;

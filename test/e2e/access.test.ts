@@ -295,6 +295,18 @@ describe('another configuration', () => {
     await running.close();
   });
 
+  it('cannot open the gateway by having no keys any more, but by saying so', async () => {
+    const running = await startGateway({ file: FILE });
+    const client = grpcClient(running.grpcPort);
+    const code = async () => (await client.unary(listModels, {})).error?.code;
+    expect(() => running.reload(configOf(''))).toThrow('access.keys has none any more');
+    expect(await code()).toBe(16);
+    running.reload(configOf('access: { auth: none }'));
+    expect(await code()).toBeUndefined();
+    client.close();
+    await running.close();
+  });
+
   it('cannot open to everybody what other machines reach', async () => {
     const running = await startGateway({ file: `${FILE}server: { host: 0.0.0.0 }\n` });
     const closed = connectClient(running.httpPort);
