@@ -27,8 +27,10 @@ export interface FlightParts {
 export class Flight implements Airborne, Sink {
   /** Whether the provider was asked for a stream. */
   readonly isStream: boolean;
-  /** When the call that it was begun for must have its answer, by the clock; undefined: at no time. */
-  readonly deadlineMs: number | undefined;
+  /** The caller that it was begun for: its limits count. */
+  readonly caller: Call['caller'];
+  /** How much time the call had that it was begun for, in milliseconds; undefined: all there is. */
+  readonly allowedMs: number | undefined;
   readonly trail: Trail;
   readonly #parts: FlightParts;
   readonly #call: Call;
@@ -46,7 +48,8 @@ export class Flight implements Airborne, Sink {
   constructor(call: Call, parts: FlightParts) {
     this.#parts = parts;
     this.isStream = call.sink !== undefined;
-    this.deadlineMs = call.deadlineMs;
+    this.caller = call.caller;
+    this.allowedMs = call.deadlineMs === undefined ? undefined : call.deadlineMs - parts.clock.now();
     this.trail = forkTrail(call.trail);
     const { signal } = this.#abort;
     this.#call = { ...call, signal, trail: this.trail, sink: call.sink && this };

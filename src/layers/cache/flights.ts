@@ -29,10 +29,12 @@ export class Flights {
   }
 
   /**
-   * Joins the flight of this key, or begins one with `ask`. `joins` is told which before, and again if the call has to begin anew.
+   * Joins the flight of this key, or begins one with `ask`. `joins` is told which before, and again if the call begins
+   * anew.
    *
-   * A call whose flight fails for want of time, and that has more, begins anew, as long as nothing has gone to its caller;
-   * and so does, once, one that does not stream, if a stream that had begun breaks off.
+   * Of the calls that have joined and whose callers have got nothing yet, some begin anew when the flight fails: for want
+   * of time, if they have twice as much; by the limits of another caller; and, once, if they do not stream and a stream
+   * breaks off that had begun.
    *
    * Aborts: as Flight. Errors: those of `ask`, and `slow_consumer`.
    */
@@ -47,10 +49,14 @@ export class Flights {
         const error = toGatewayError(thrown);
         if (!known || call.signal.aborted || call.sink?.committed) throw error;
         const isBroken: boolean = !wasBroken && brokeOff(flight, call, error);
-        if (!isBroken && !ranShort(flight, call, error)) throw error;
+        if (!isBroken && !ranShort(flight, this.#leftMs(call), error) && !isOfCaller(flight, call, error)) throw error;
         wasBroken ||= isBroken;
       }
     }
+  }
+
+  #leftMs({ deadlineMs = Number.POSITIVE_INFINITY }: Call): number {
+    return deadlineMs - this.#parts.clock.now();
   }
 
   #begin(key: string, call: Call, ask: Complete): Flight {
@@ -65,8 +71,17 @@ export class Flights {
   }
 }
 
-const ranShort = (flight: Flight, { deadlineMs = Number.POSITIVE_INFINITY }: Call, { kind }: GatewayError): boolean =>
-  flight.deadlineMs !== undefined && deadlineMs > flight.deadlineMs && OF_TIME.has(kind);
+/**
+ * Calls of one burst have nearly the same time, and fail together: if each of them began anew for the sake of a
+ * millisecond, there would be as many tries as calls.
+ */
+const MORE_TIME = 2;
+
+const ranShort = ({ allowedMs }: Flight, leftMs: number, { kind }: GatewayError): boolean =>
+  allowedMs !== undefined && leftMs >= MORE_TIME * allowedMs && OF_TIME.has(kind);
+
+const isOfCaller = ({ caller }: Flight, call: Call, { rule }: GatewayError): boolean =>
+  rule.fault === 'policy' && caller.name !== call.caller.name;
 
 const brokeOff = ({ isStream, committed }: Flight, { sink }: Call, { rule }: GatewayError): boolean =>
   isStream && committed && !sink && (rule.retry || rule.next);

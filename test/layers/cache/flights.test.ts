@@ -291,6 +291,25 @@ describe('calls that share an answer', () => {
     expect(provider.asked).toHaveLength(2);
   });
 
+  it('begin anew if the limits of another key were the matter', async () => {
+    const { provider, join } = stage();
+    const keys = ['a', 'a', 'b'].map((name) => join(false, { caller: { ...testCall().caller, name, team: 'x' } }));
+    provider.fail(new GatewayError('budget_exceeded', 'No money.'));
+    for (const each of keys.slice(0, 2)) expect(await each.answer).toMatchObject({ kind: 'budget_exceeded' });
+    await settle();
+    provider.answer();
+    expect(await keys[2]?.answer).toMatchObject({ finishReason: FinishReason.STOP });
+    expect(provider.asked.map(({ caller }) => caller.name)).toEqual(['a', 'b']);
+  });
+
+  it('of one burst fail together: a little more time is no reason to begin anew', async () => {
+    const { clock, provider, join } = stage();
+    const callers = Array.from({ length: 50 }, (_, i) => join(false, { deadlineMs: clock.now() + 1_000 + i }));
+    provider.fail(new GatewayError('queue_full', 'No turn.'));
+    for (const { answer } of callers) expect(await answer).toMatchObject({ kind: 'queue_full' });
+    expect(provider.asked).toHaveLength(1);
+  });
+
   it('begin anew, once, where they do not stream and a stream broke off that had begun', async () => {
     const { provider, join } = stage();
     const [stream, unary] = [join(true), join()];
