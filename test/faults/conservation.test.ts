@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { RedisStore } from '../../src/stores/redis.ts';
 import { SqliteStore } from '../../src/stores/sqlite.ts';
 import type { Store } from '../../src/stores/store.ts';
+import { settingsFor } from '../stores/redis-settings.ts';
 import { hasRedis, startRedis } from '../support/redis-server.ts';
 import { ConservationStage, MOST_PER_CALL, type Played, whenNothingIsHeld } from './conservation-stage.ts';
 
@@ -26,16 +27,7 @@ async function expectWithin(store: Store, { loggedTokens, refused, fallbacks, ca
 
 describe.runIf(hasRedis)('three replicas at one Redis', () => {
   const redisAt = (port: number) =>
-    new RedisStore(systemClock, {
-      nodes: [{ host: '127.0.0.1', port }],
-      isCluster: false,
-      tls: false,
-      username: undefined,
-      password: undefined,
-      db: 0,
-      keyPrefix: 'antiphon:',
-      timeoutMs: 2_000,
-    });
+    new RedisStore(systemClock, { ...settingsFor(port, 2_000), keyPrefix: 'antiphon:' });
 
   it('spend together what calls used, and never more than the limit', { timeout: 300_000 }, async () => {
     const redis = await startRedis();
