@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Destination, Job, Received, ResultOf } from './load/job.ts';
 import { MockProvider } from './mock-provider.ts';
 import { type Listening, start, startListening, stop } from './processes.ts';
+import { tenancyFile } from './tenancy.ts';
 import { providerNames } from './workload.ts';
 
 export const doors = ['grpc', 'connect', 'openai'] as const;
@@ -22,11 +23,18 @@ export interface Subject {
   stop(): Promise<void>;
 }
 
+export interface Tenancy {
+  /** Where its state is. Undefined: in memory. */
+  readonly redisUrl: string | undefined;
+}
+
 export interface GatewayOptions {
   /** The script that is the gateway. */
   readonly entry: string;
   /** Have it write a CPU profile. */
   readonly profile: boolean;
+  /** With keys, limits, budgets and the cache. */
+  readonly tenancy?: Tenancy | undefined;
   /** Its settings, besides its ports. Undefined: one provider for each mock upstream, by `providerNames`. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -79,12 +87,14 @@ export class Bench {
   }
 
   /** The gateway as users start it, with logs, metrics and traces on. `env`: which providers it has. */
-  async startGateway(door: Door, { entry, profile, env = this.#usualEnv }: GatewayOptions): Promise<Subject> {
+  async startGateway(door: Door, { entry, profile, tenancy, env = this.#usualEnv }: GatewayOptions): Promise<Subject> {
     const gateway = await startListening(entry, {
       args: ['serve'],
       nodeOptions: profile ? profileInto(`gateway-${door}`) : [],
       env: {
         ...env,
+        ...(tenancy && { ANTIPHON_CONFIG: tenancyFile(OUT_DIR) }),
+        ...(tenancy?.redisUrl && { REDIS_URL: tenancy.redisUrl }),
         ANTIPHON_GRPC_PORT: '0',
         ANTIPHON_HTTP_PORT: '0',
         ANTIPHON_METRICS_PORT: '0',

@@ -15,8 +15,11 @@ const DOCS = fileURLToPath(new URL('../docs/', import.meta.url));
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 async function measureDoor(bench: Bench, door: Door, options: Options): Promise<DoorReport> {
-  const { entry, profile } = options;
-  const subjects = await Promise.all([bench.startBare(door, profile), bench.startGateway(door, { entry, profile })]);
+  const { entry, profile, tenancy } = options;
+  const subjects = await Promise.all([
+    bench.startBare(door, profile),
+    bench.startGateway(door, { entry, profile, tenancy }),
+  ]);
   const facts = machineFacts([...bench.pids, ...subjects.map(({ pid }) => pid)]);
   const rounds: Record<Subject['name'], Round[]> = { bare: [], gateway: [] };
   try {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Door, doors } from './bench.ts';
+import { type Door, doors, type Tenancy } from './bench.ts';
 import type { OutageOptions } from './outage/measure.ts';
 import type { Scale } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
@@ -14,6 +14,8 @@ export interface Options {
   readonly outage: OutageOptions | undefined;
   /** Have both servers write a CPU profile. */
   readonly profile: boolean;
+  /** Undefined: the gateway as it starts without a file. */
+  readonly tenancy: Tenancy | undefined;
   /** Put the tables into docs/performance.md, and that of the outage into docs/resilience.md. */
   readonly write: boolean;
   /** Of the JSON file. */
@@ -37,6 +39,8 @@ export const USAGE = `npm run bench -- [options]
   --scenario <names>  some of ${scenarios.map(({ name }) => name).join(',')}; all of these if not given.
                       ${OUTAGE}: the gateway alone, on gRPC, while one of three providers is in trouble
   --seconds <number>  how long each trouble of ${OUTAGE} lasts; ${FULL_OUTAGE.seconds} if not given
+  --tenancy           the gateway has keys, limits, budgets and the cache
+  --redis <url>       the same, with its state in this Redis
   --profile           both servers write a CPU profile into bench/out/profiles
   --write             put the tables into docs/performance.md and docs/resilience.md
   --name <name>       the result is bench/out/<name>.json; "latest" if not given
@@ -51,6 +55,8 @@ export function readOptions(args: readonly string[]): Options {
       door: { type: 'string' },
       scenario: { type: 'string' },
       seconds: { type: 'string' },
+      tenancy: { type: 'boolean', default: false },
+      redis: { type: 'string' },
       profile: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       name: { type: 'string', default: 'latest' },
@@ -65,6 +71,7 @@ export function readOptions(args: readonly string[]): Options {
     scenarioNames: names.filter((name) => name !== OUTAGE),
     outage: names.includes(OUTAGE) ? { ...outage, ...secondsOf(values.seconds) } : undefined,
     scale: values.quick ? QUICK : FULL,
+    tenancy: values.tenancy || values.redis ? { redisUrl: values.redis } : undefined,
     profile: values.profile,
     write: values.write,
     name: fileName(values.name),

@@ -77,7 +77,9 @@ const SYSTEM =
 const QUESTION =
   'We are planning a small hydropower plant on a mountain river. What should we measure in the first year, how often, and which of these values decide whether it is worth going on?';
 
-/** The same request in OpenAI's format. */
+let requests = 0;
+
+/** The same request in OpenAI's format, but for its seed: no two are alike. */
 export const chatFor = (model: string, stream: boolean) => ({
   model,
   messages: [
@@ -86,10 +88,11 @@ export const chatFor = (model: string, stream: boolean) => ({
   ],
   temperature: 0.2,
   max_tokens: 4096,
+  seed: requests++,
   stream,
 });
 
-/** A request of ordinary size for this model. A stream that breaks off may begin anew elsewhere. */
+/** A request of ordinary size for this model, unlike all others by its seed. A stream that breaks off may begin anew elsewhere. */
 export const requestFor = (model: string): CompleteRequest =>
   create(CompleteRequestSchema, {
     model,
@@ -99,5 +102,6 @@ export const requestFor = (model: string): CompleteRequest =>
     ],
     temperature: 0.2,
     maxTokens: 4096,
+    seed: BigInt(requests++),
     onBrokenStream: BrokenStreamPolicy.RESTART,
   });

@@ -1,6 +1,7 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { Pool } from 'undici';
 import { CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
+import { BENCH_KEY } from '../tenancy.ts';
 import { behaviourOf, requestFor } from '../workload.ts';
 import type { Caller, Listener } from './caller.ts';
 import { checkAnswer, StreamCheck } from './check.ts';
@@ -9,7 +10,7 @@ import { HttpCall, type Reader } from './http-call.ts';
 import type { Destination } from './job.ts';
 
 const SERVICE = '/antiphon.v1.LlmService';
-const HEADERS = { 'connect-protocol-version': '1' };
+const HEADERS = { 'connect-protocol-version': '1', authorization: `Bearer ${BENCH_KEY}` };
 
 /** A deadline that never passes. */
 const LONG_MS = 120_000;

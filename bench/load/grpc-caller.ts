@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
-import { toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
+import { BENCH_KEY } from '../tenancy.ts';
 import { behaviourOf, requestFor } from '../workload.ts';
 import type { Caller, Listener } from './caller.ts';
 import { checkAnswer, StreamCheck } from './check.ts';
@@ -45,6 +46,7 @@ const headersFor = (stream: boolean, deadlineMs: number) => ({
   ':path': `${SERVICE}/${stream ? 'StreamComplete' : 'Complete'}`,
   'content-type': 'application/grpc+proto',
   te: 'trailers',
+  authorization: `Bearer ${BENCH_KEY}`,
   'user-agent': 'antiphon-bench',
   'grpc-timeout': `${deadlineMs}m`,
 });
@@ -78,13 +80,16 @@ function start(session: ClientHttp2Session, to: Destination, model: string, list
   return () => call.close(constants.NGHTTP2_CANCEL);
 }
 
-const encoded = new Map<string, Buffer>();
+const encoded = new Map<string, Uint8Array>();
+let requests = 0;
 
+/** No two requests are alike: fields that are said again, at the end of a message, are those that count. */
 function requestBytes(model: string): Buffer {
   let bytes = encoded.get(model);
   if (!bytes) {
-    bytes = enveloped(toBinary(CompleteRequestSchema, requestFor(model)));
+    bytes = toBinary(CompleteRequestSchema, requestFor(model));
     encoded.set(model, bytes);
   }
-  return bytes;
+  const seed = toBinary(CompleteRequestSchema, create(CompleteRequestSchema, { seed: BigInt(requests++) }));
+  return enveloped(Buffer.concat([bytes, seed]));
 }

@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { BENCH_KEY } from '../tenancy.ts';
 import { ANSWER_TOKENS, behaviourOf, chatFor, textOf } from '../workload.ts';
 import type { Caller, Listener } from './caller.ts';
 import { HttpCall, type Reader } from './http-call.ts';
@@ -10,7 +11,7 @@ const PATH = '/v1/chat/completions';
 /** OpenAI's chat completions over HTTP/1.1. */
 export function openAiCaller({ address, modelPrefix, route }: Destination, connections: number): Caller {
   const pool = new Pool(`http://${address}`, { connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
-  const headers = { 'content-type': 'application/json' };
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${BENCH_KEY}` };
   return {
     call(model, listener) {
       const behaviour = behaviourOf(model);
