@@ -63,9 +63,11 @@ async function turnFor(call: Call, { turns, clock, tell, fastestMs }: Queueing):
   }
 }
 
-/** Whose calls wait in line with it. What callers write themselves is never taken for the name of a key. */
-const flowOf = ({ caller, context }: Call): string =>
-  caller.isAnonymous ? `agent:${context.sourceAgent}` : `caller:${caller.name}`;
+/** Whose calls wait in line with it: a team has one place in line, however many keys it has. What callers write themselves is never taken for the name of a key. */
+function flowOf({ caller, context }: Call): string {
+  if (caller.isAnonymous) return `agent:${context.sourceAgent}`;
+  return caller.team === '' ? `key:${caller.name}` : `team:${caller.team}`;
+}
 
 /** When the answer must be there, by the clock. */
 const endMs = ({ deadlineMs, answerByMs }: Call): number =>

@@ -197,7 +197,12 @@ describe('what calls wait in line with', () => {
     [
       'the name of a caller that has one',
       { caller: { ...anonymous, name: 'billing', isAnonymous: false } },
-      'caller:billing',
+      'key:billing',
+    ],
+    [
+      'the team of a caller that has one, whichever of its keys it uses',
+      { caller: { ...anonymous, name: 'billing', team: 'money', isAnonymous: false } },
+      'team:money',
     ],
     ['what calls, if nobody knows who does', {}, 'agent:tester'],
   ])('is %s', async (_, of, flow) => {
