@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { conflicts } from './conflicts.ts';
 import { expand } from './expand.ts';
 import type { ReadFile } from './file-text.ts';
+import { idleLimits } from './idle-limits.ts';
 import { COMPATIBLE } from './kinds.ts';
 import { generalNotices } from './notices.ts';
 import { overlay } from './overlay.ts';
@@ -82,7 +83,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
 
   const secrets = secretsOf(expanded.tree, expanded.references, variables);
   if (problems.length > 0) throw new ConfigError(presentable(problems, origins, secrets));
-  const notices = [...generalNotices(variables, config, providers), ...selected.notices];
+  const on = selected.selection.providers.map(({ name }) => name);
+  const idle = idleLimits(config, who.access, on);
+  const notices = [...generalNotices(variables, config, providers), ...idle, ...selected.notices];
   return assemble(config, selected.selection, {
     access: who.access,
     tls: secured.tls,

@@ -64,6 +64,23 @@ quotas:
     });
   });
 
+  it('is told of limits that nobody has', () => {
+    const file = `
+access:
+  teams: { search: {} }
+  keys: [{ name: build, hash: "sha256:${'ab'.repeat(32)}" }]
+quotas:
+  teams: { serch: {}, search: {}, "*": {} }
+  keys: { build: {}, built: {}, anonymous: {}, "*": {} }
+  models: { mock/echo: {}, mocks/a: {}, mocks/b: {}, "*": {} }
+`;
+    expect(load({}, file).notices.filter((notice) => notice.startsWith('quotas.'))).toEqual([
+      'quotas.teams has limits of serch, which is no team of access.teams: did you mean search?',
+      'quotas.keys has limits of built, which is no key of the configuration: did you mean build?',
+      'quotas.models has limits of mocks, which is no provider that is on: did you mean mock?',
+    ]);
+  });
+
   it.each([
     ['quotas: { all: { usd_per_minute: 1 } }', 'quotas.all.usd_per_minute is not a known setting'],
     ['quotas: { all: { requests_per_day: 0 } }', 'quotas.all.requests_per_day is too small'],
