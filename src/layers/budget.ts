@@ -21,15 +21,18 @@ export interface BudgetParts {
  */
 export const budget =
   ({ meterOf, isFree, settling }: BudgetParts): Layer =>
-  (next) =>
-  async (call) => {
-    const [first] = call.targets;
-    const meter = first && !isFree(first) ? meterOf(call) : undefined;
-    if (!first || !meter) return next(call);
-    try {
-      await meter.open(first);
-      return await next({ ...call, allowance: meter });
-    } finally {
-      settling(meter.settle());
-    }
+  (next) => {
+    const within = async (call: Call, first: Target, meter: Meter) => {
+      try {
+        await meter.open(first);
+        return await next({ ...call, allowance: meter });
+      } finally {
+        settling(meter.settle());
+      }
+    };
+    return (call) => {
+      const [first] = call.targets;
+      const meter = first && !isFree(first) ? meterOf(call) : undefined;
+      return first && meter ? within(call, first, meter) : next(call);
+    };
   };
