@@ -54,6 +54,7 @@ export class UsageBook {
   constructor(parts: UsageBookParts) {
     this.#parts = parts;
     this.#labels = new Set(parts.labels);
+    this.#later();
   }
 
   add(call: UsedCall): void {
@@ -68,13 +69,13 @@ export class UsageBook {
       const known = rows.get(name);
       rows.set(name, known ? addMeasured(known, counts) : counts);
     }
-    this.#later();
   }
 
   /** Writes what has been counted. Never rejects: what cannot be written waits for the next time. */
   flush(): Promise<void> {
     this.#flushing ??= this.#write().finally(() => {
       this.#flushing = undefined;
+      this.#later();
     });
     return this.#flushing;
   }
@@ -99,13 +100,11 @@ export class UsageBook {
       }
     } catch (thrown) {
       if (!(thrown instanceof StoreError)) throw thrown;
-      this.#later();
     }
   }
 
   #later(): void {
-    if (this.#isClosed) return;
-    this.#timer ??= this.#parts.clock.after(FLUSH_MS, () => void this.flush());
+    if (!this.#isClosed) this.#timer ??= this.#parts.clock.after(FLUSH_MS, () => void this.flush());
   }
 
   /** Makes of what has been counted what is to be written. */

@@ -106,6 +106,7 @@ describe('a book of usage', () => {
         expect(total('inputTokens')).toBe(attempts.reduce((sum, { usage }) => sum + Number(usage?.inputTokens), 0));
         expect(total('nanoUsd')).toBe(attempts.reduce((sum, { cost }) => sum + Number(cost?.totalNanoUsd), 0));
         expect(new Set(report.map(({ values }) => JSON.stringify(values))).size).toBe(report.length);
+        await book.close();
         expect(clock.pending).toBe(0);
       }),
       { numRuns: 100 },
@@ -176,6 +177,7 @@ describe('a book of usage', () => {
     expect(seen.map(({ id }) => id)).toEqual(['r:0', 'r:0', 'r:0', 'r:1']);
     const counts = await inner.tallied(tableOf(dayAt(clock.wallMs())));
     expect([...counts.values()]).toEqual([2, 2]);
+    await book.close();
     expect(clock.pending).toBe(0);
   });
 
