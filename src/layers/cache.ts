@@ -12,9 +12,9 @@ import { GatewayError } from '../core/errors.ts';
 import type { CacheResult, Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
 import { dropped } from '../core/warnings.ts';
+import { Flights, treatment } from '../flights/flights.ts';
 import { isAnswer } from '../routing/goals.ts';
 import { asking } from './cache/asking.ts';
-import { Flights, treatment } from './cache/flights.ts';
 import { giveKept, nanoUsdOf } from './cache/kept.ts';
 
 export interface Caching {

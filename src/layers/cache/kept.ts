@@ -3,7 +3,7 @@ import { freeCost } from '../../core/cached.ts';
 import { addWarnings, type Call } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
 import { deltasOf } from '../../core/replay.ts';
-import { roomIn } from './room.ts';
+import { roomIn } from '../../flights/room.ts';
 
 /**
  * Gives an answer that was kept to a call, piece by piece if it streams. The answer must be a new object.

@@ -1,8 +1,8 @@
 import { BrokenStreamPolicy, type CompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
-import type { Call } from '../../core/call.ts';
-import type { Clock } from '../../core/clock.ts';
-import type { Complete } from '../../core/complete.ts';
-import { type ErrorKind, type GatewayError, toGatewayError } from '../../core/errors.ts';
+import type { Call } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Complete } from '../core/complete.ts';
+import { type ErrorKind, type GatewayError, toGatewayError } from '../core/errors.ts';
 import { Flight } from './flight.ts';
 
 export interface FlightsParts {

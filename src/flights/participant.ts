@@ -1,9 +1,9 @@
 import { CacheStatus, type CompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
-import { freeCost } from '../../core/cached.ts';
-import { addWarnings, type Call, type Trail } from '../../core/call.ts';
-import type { Clock } from '../../core/clock.ts';
-import type { Delta, Sink } from '../../core/events.ts';
-import { addSpent, joinTrail } from '../../core/spent.ts';
+import { freeCost } from '../core/cached.ts';
+import { addWarnings, type Call, type Trail } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Delta, Sink } from '../core/events.ts';
+import { addSpent, joinTrail } from '../core/spent.ts';
 import { roomIn } from './room.ts';
 
 /** What those who take part in a flight see of it. */

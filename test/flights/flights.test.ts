@@ -12,17 +12,17 @@ import {
   FinishReason,
   type Part,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { type Call, newTrail } from '../../../src/core/call.ts';
-import type { Complete } from '../../../src/core/complete.ts';
-import { GatewayError, toGatewayError } from '../../../src/core/errors.ts';
-import { type Delta, type Sink, textDelta } from '../../../src/core/events.ts';
-import { Fold } from '../../../src/core/fold.ts';
-import { deltasOf } from '../../../src/core/replay.ts';
-import { addSpent } from '../../../src/core/spent.ts';
-import { Flights, treatment } from '../../../src/layers/cache/flights.ts';
-import { helloRequest, type ListSink, listSink, settle, testCall } from '../../support/calls.ts';
-import { fakeClock } from '../../support/fake-clock.ts';
-import { deltasArbitrary, deltasWithRestarts, restart } from '../../support/requests.ts';
+import { type Call, newTrail } from '../../src/core/call.ts';
+import type { Complete } from '../../src/core/complete.ts';
+import { GatewayError, toGatewayError } from '../../src/core/errors.ts';
+import { type Delta, type Sink, textDelta } from '../../src/core/events.ts';
+import { Fold } from '../../src/core/fold.ts';
+import { deltasOf } from '../../src/core/replay.ts';
+import { addSpent } from '../../src/core/spent.ts';
+import { Flights, treatment } from '../../src/flights/flights.ts';
+import { helloRequest, type ListSink, listSink, settle, testCall } from '../support/calls.ts';
+import { fakeClock } from '../support/fake-clock.ts';
+import { deltasArbitrary, deltasWithRestarts, restart } from '../support/requests.ts';
 
 const STALL_MS = 1_000;
 const left = () => new GatewayError('cancelled', 'The caller has left.');

@@ -1,7 +1,7 @@
-import { linkedAbort, unlessAborted } from '../../core/abort.ts';
-import type { Clock } from '../../core/clock.ts';
-import { GatewayError } from '../../core/errors.ts';
-import type { Sink } from '../../core/events.ts';
+import { linkedAbort, unlessAborted } from '../core/abort.ts';
+import type { Clock } from '../core/clock.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Sink } from '../core/events.ts';
 
 const slow = () =>
   new GatewayError('slow_consumer', 'The stream was not read for too long. Read it as it comes, or do not stream.');

@@ -1,11 +1,11 @@
 import type { CompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
-import type { Call, Trail } from '../../core/call.ts';
-import type { Clock } from '../../core/clock.ts';
-import type { Complete } from '../../core/complete.ts';
-import { type GatewayError, toGatewayError } from '../../core/errors.ts';
-import type { Delta, Sink } from '../../core/events.ts';
-import { deltasOf } from '../../core/replay.ts';
-import { forkTrail } from '../../core/spent.ts';
+import type { Call, Trail } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Complete } from '../core/complete.ts';
+import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import type { Delta, Sink } from '../core/events.ts';
+import { deltasOf } from '../core/replay.ts';
+import { forkTrail } from '../core/spent.ts';
 import { type Airborne, Participant } from './participant.ts';
 
 export interface FlightParts {
