@@ -54,8 +54,9 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
     store: () => gaugesOfStore(made.store?.standing()),
     cache: () => made.answers?.stats ?? NOTHING_KEPT,
   });
-  const { store, standing } = await openedStore(config, clock, log, telemetry);
-  made.store = { store, standing };
+  const opened = await openedStore(config, clock, log, telemetry);
+  const { store, standing } = opened;
+  made.store = opened;
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
   const answers = new Answers(config.cache, { clock, ...(config.store.redis ? { store } : {}) });
   made.answers = answers;

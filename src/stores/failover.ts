@@ -2,7 +2,18 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { type Change, keyOf, Pending, type Waiting } from './failover/pending.ts';
 import { failureOf, type Mode, Presence, type PresenceSettings } from './failover/presence.ts';
 import { SeenLedgers } from './failover/seen.ts';
-import type { Balance, Hold, Reservation, Reserved, Settlement, Store, StoreFailure, Tally } from './store.ts';
+import {
+  type Balance,
+  type Hold,
+  type Reservation,
+  type Reserved,
+  type Settlement,
+  type Store,
+  StoreError,
+  type StoreFailure,
+  type Tally,
+  type Values,
+} from './store.ts';
 
 export interface FailoverSettings extends PresenceSettings {
   /** The most changes that wait for the shared store. */
@@ -118,8 +129,8 @@ export class FailoverStore implements Store {
     return this.#either((store) => store.add(key, delta, ttlMs));
   }
 
-  keys(prefix: string, limit: number): Promise<readonly string[]> {
-    return this.#either((store) => store.keys(prefix, limit));
+  keys(prefix: string, limit: number, after?: string): Promise<readonly string[]> {
+    return this.#either((store) => store.keys(prefix, limit, after));
   }
 
   tallied(table: string): Promise<ReadonlyMap<string, number>> {
@@ -170,6 +181,20 @@ export class FailoverStore implements Store {
     return this.#local.balances(ledger, accounts);
   }
 
+  /**
+   * The values of the shared store alone, for what must not be taken for nothing while it is away: then each method fails
+   * with `unreachable`.
+   */
+  get sharedValues(): Values {
+    return {
+      get: (...asked) => this.#surely((store) => store.get(...asked)),
+      put: (...asked) => this.#surely((store) => store.put(...asked)),
+      compareAndSet: (...asked) => this.#surely((store) => store.compareAndSet(...asked)),
+      delete: (...asked) => this.#surely((store) => store.delete(...asked)),
+      keys: (...asked) => this.#surely((store) => store.keys(...asked)),
+    };
+  }
+
   /** Tells the shared store what waits for it, if it is there. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -184,6 +209,12 @@ export class FailoverStore implements Store {
   async #either<Answer>(question: (store: Store) => Promise<Answer>): Promise<Answer> {
     const shared = await this.#ask(question);
     return shared ? shared.answer : question(this.#local);
+  }
+
+  async #surely<Answer>(question: (store: Store) => Promise<Answer>): Promise<Answer> {
+    const shared = await this.#ask(question);
+    if (!shared) throw new StoreError('unreachable');
+    return shared.answer;
   }
 
   /** What the shared store answers. Undefined: it is away, or failed. */

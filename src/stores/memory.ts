@@ -89,10 +89,10 @@ export class MemoryStore implements Store {
     return sum;
   }
 
-  async keys(prefix: string, limit: number): Promise<readonly string[]> {
+  async keys(prefix: string, limit: number, after = ''): Promise<readonly string[]> {
     const found = this.#in()
       .#values.keys()
-      .filter((key) => key.startsWith(prefix));
+      .filter((key) => key.startsWith(prefix) && key > after);
     return found.sort().slice(0, limit);
   }
 

@@ -3,7 +3,7 @@ import type { Mode } from './failover/presence.ts';
 import { FailoverStore } from './failover.ts';
 import { MemoryStore } from './memory.ts';
 import type { StoreSettings } from './settings.ts';
-import type { Store, StoreFailure } from './store.ts';
+import type { Store, StoreFailure, Values } from './store.ts';
 
 /** How large a file may become. */
 const MAX_FILE_BYTES = 8 * 1024 * 1024 * 1024;
@@ -31,6 +31,8 @@ export interface StoreStanding {
 
 export interface OpenStore {
   readonly store: Store;
+  /** What is to last: of a shared store they fail while it is away, instead of being those of this process. */
+  readonly values: Values;
   readonly standing: () => StoreStanding;
 }
 
@@ -47,10 +49,13 @@ export async function openStore(settings: StoreSettings, clock: Clock, news: Sto
     const shared = new RedisStore(clock, redis);
     const store = new FailoverStore({ ...news, clock, settings: settings.failover, shared, local });
     await store.start();
-    return { store, standing: () => store.state() };
+    return { store, values: store.sharedValues, standing: () => store.state() };
   }
-  if (sqlitePath === undefined) return { store: local(), standing: alone('memory') };
+  if (sqlitePath === undefined) {
+    const store = local();
+    return { store, values: store, standing: alone('memory') };
+  }
   const { SqliteStore } = await import('./sqlite.ts');
   const store = new SqliteStore(clock, { path: sqlitePath, maxBytes: MAX_FILE_BYTES });
-  return { store, standing: alone('file') };
+  return { store, values: store, standing: alone('file') };
 }

@@ -64,8 +64,8 @@ export class RedisStore implements Store {
     return Number(await this.#redis.run(ADD, [this.#counter(key)], [`${delta}`, `${ttlMs}`]));
   }
 
-  async keys(prefix: string, limit: number): Promise<readonly string[]> {
-    const found = await keysWith(this.#redis, this.#value(prefix), limit);
+  async keys(prefix: string, limit: number, after = ''): Promise<readonly string[]> {
+    const found = await keysWith(this.#redis, this.#value(prefix), limit, this.#value(after));
     return found.map((key) => key.slice(this.#value('').length));
   }
 

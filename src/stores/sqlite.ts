@@ -78,9 +78,9 @@ export class SqliteStore implements Store {
     return this.#change((now) => Number(this.#file.one(ADD_COUNTER, key, delta, now + ttlMs, now)?.sum));
   }
 
-  async keys(prefix: string, limit: number): Promise<readonly string[]> {
-    const sql = 'SELECT key FROM cells WHERE key >= ? AND key < ? AND expires > ? ORDER BY key LIMIT ?';
-    return this.#file.all(sql, prefix, prefix + LAST, this.#now(), limit).map(({ key }) => String(key));
+  async keys(prefix: string, limit: number, after = ''): Promise<readonly string[]> {
+    const sql = 'SELECT key FROM cells WHERE key >= ? AND key < ? AND key > ? AND expires > ? ORDER BY key LIMIT ?';
+    return this.#file.all(sql, prefix, prefix + LAST, after, this.#now(), limit).map(({ key }) => String(key));
   }
 
   async tally({ table, id, counts, ttlMs }: Tally): Promise<void> {

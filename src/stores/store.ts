@@ -25,10 +25,10 @@ export interface Store extends Ledgers {
   /** Adds a number of any sign to a counter, and gives the sum. Its time to live begins with the first addition. */
   add(key: string, delta: number, ttlMs: number): Promise<number>;
   /**
-   * The keys of values that begin with this, in order of their bytes, at most `limit`. It may look at every key there is:
-   * for operators, not for calls.
+   * The keys of values that begin with this and come after `after`, in order of their bytes, at most `limit`. It may look
+   * at every key there is: for operators, not for calls.
    */
-  keys(prefix: string, limit: number): Promise<readonly string[]>;
+  keys(prefix: string, limit: number, after?: string): Promise<readonly string[]>;
   /** Adds to the counters of a table, once for each id. The table's time to live begins with the first addition. */
   tally(tally: Tally): Promise<void>;
   /** All counters of a table. */
@@ -36,6 +36,9 @@ export interface Store extends Ledgers {
   /** Lets go of files, connections and timers. What is under way fails. */
   close(): Promise<void>;
 }
+
+/** The part of a store that keeps values. */
+export type Values = Pick<Store, 'get' | 'put' | 'compareAndSet' | 'delete' | 'keys'>;
 
 /**
  * Accounts that are drawn on by reservation: what a call may need is held before it begins, and what it did need is

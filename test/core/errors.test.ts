@@ -22,6 +22,7 @@ const plausibleHttp: Readonly<Record<GrpcCode, readonly number[]>> = {
   [grpcCode.invalidArgument]: [400, 422],
   [grpcCode.deadlineExceeded]: [504],
   [grpcCode.notFound]: [404],
+  [grpcCode.alreadyExists]: [409],
   [grpcCode.permissionDenied]: [403],
   [grpcCode.resourceExhausted]: [413, 429, 502],
   [grpcCode.failedPrecondition]: [400, 502],

@@ -117,6 +117,9 @@ export function storeContract(open: () => Promise<Subject>, runs = 100): void {
       expect(await store().keys(`${prefix}a`, 9)).toEqual(sorted.filter((name) => name.startsWith(`${prefix}a`)));
       expect(await store().keys(`${prefix}a*`, 9)).toEqual([`${prefix}a*`]);
       expect(await store().keys(`${prefix}none`, 9)).toEqual([]);
+      for (const [i, name] of sorted.entries())
+        expect(await store().keys(prefix, 2, name)).toEqual(sorted.slice(i + 1, i + 3));
+      expect(await store().keys(`${prefix}a`, 9, `${prefix}a?`)).toEqual([`${prefix}a[x]`]);
     });
   });
 

@@ -62,6 +62,33 @@ const reservation = (id: string, amount: number, limit: number, account = 'a') =
   holds: [hold(account, amount, limit, { ttlMs: 10 * LONG_MS })],
 });
 
+describe('values that are to last', () => {
+  const bytes = new TextEncoder().encode('v');
+
+  it('are those of the shared store, and fail while it is away', async () => {
+    const { store, real, failing, recover } = await opened();
+    const values = store.sharedValues;
+    await values.put('a', bytes, LONG_MS);
+    expect(await real.get('a')).toEqual(bytes);
+    failing.fault = DOWN;
+    const asked = [
+      () => values.get('a'),
+      () => values.put('a', bytes, LONG_MS),
+      () => values.compareAndSet('a', undefined, bytes, LONG_MS),
+      () => values.delete('a'),
+      () => values.keys('', 9),
+    ];
+    for (const ask of [...asked, ...asked]) await expect(ask()).rejects.toMatchObject({ failure: 'unreachable' });
+    expect(await store.get('a')).toBeUndefined();
+    await recover();
+    expect(await values.keys('', 9, '')).toEqual(['a']);
+    expect(await values.compareAndSet('a', bytes, undefined, LONG_MS)).toBe(true);
+    await values.put('b', bytes, LONG_MS);
+    await values.delete('b');
+    expect(await real.keys('', 9)).toEqual([]);
+  });
+});
+
 describe('a store that fails over', () => {
   describe('while the shared one is there', () => {
     storeContract(async () => {

@@ -178,6 +178,41 @@ export enum ErrorReason {
   INTERNAL = 21,
 
   /**
+   * NOT_FOUND. There is nothing of the name that the request gives, for example no such key.
+   *
+   * @generated from enum value: ERROR_REASON_NOT_FOUND = 22;
+   */
+  NOT_FOUND = 22,
+
+  /**
+   * ALREADY_EXISTS. The name that the request gives is taken.
+   *
+   * @generated from enum value: ERROR_REASON_ALREADY_EXISTS = 23;
+   */
+  ALREADY_EXISTS = 23,
+
+  /**
+   * FAILED_PRECONDITION. What the request wants is not possible as things are; the message says what to change first.
+   *
+   * @generated from enum value: ERROR_REASON_FAILED_PRECONDITION = 24;
+   */
+  FAILED_PRECONDITION = 24,
+
+  /**
+   * ABORTED. Somebody else has made a change meanwhile. Read what there is now, and decide anew.
+   *
+   * @generated from enum value: ERROR_REASON_CONFLICT = 25;
+   */
+  CONFLICT = 25,
+
+  /**
+   * UNAVAILABLE. The store does not answer, and so a change could not be kept, or it is not known whether it was.
+   *
+   * @generated from enum value: ERROR_REASON_STORE_UNAVAILABLE = 26;
+   */
+  STORE_UNAVAILABLE = 26,
+
+  /**
    * UNAVAILABLE. The provider did not accept a connection, or its name could not be resolved.
    *
    * @generated from enum value: ERROR_REASON_UPSTREAM_UNREACHABLE = 30;
