@@ -1,10 +1,12 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
+import { AuditLog } from './audit/audit-log.ts';
 import { Answers } from './cache/answers.ts';
 import { placesOf } from './cache/place.ts';
 import { warmUp } from './cache/warm-up.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
+import type { ErrorKind } from './core/errors.ts';
 import type { Redact } from './core/redact.ts';
 import type { Target } from './core/target.ts';
 import { directoryOf } from './inventory.ts';
@@ -28,6 +30,8 @@ export interface Opened {
   readonly lasting: Lasting;
   readonly telemetry: Telemetry;
   readonly standing: OpenStore['standing'];
+  readonly values: OpenStore['values'];
+  readonly audit: AuditLog;
   /** Writes down what is still to be written. Never rejects. */
   close(): Promise<void>;
 }
@@ -55,13 +59,14 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
     cache: () => made.answers?.stats ?? NOTHING_KEPT,
   });
   const opened = await openedStore(config, clock, log, telemetry);
-  const { store, standing } = opened;
+  const { store, standing, values } = opened;
   made.store = opened;
   const tell = fanOut(telemetry.tell, newsLog(log, clock));
   const answers = new Answers(config.cache, { clock, ...(config.store.redis ? { store } : {}) });
   made.answers = answers;
   await warm(config, answers, log);
   const usage = usageBook(config, { store, clock, log });
+  const audit = auditLog(config, { values, clock, redact, log });
   const { metrics } = telemetry;
   const record = recorder({ metrics, log, redact });
   const lasting: Lasting = {
@@ -69,6 +74,7 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
     record: (outcome) => {
       record(outcome);
       usage.add(usedBy(outcome));
+      if (outcome.error) audit.refused(refusalOf(outcome, outcome.error.kind));
     },
     states: new ProviderStates(config, clock, tell),
     listings: new Map(),
@@ -78,9 +84,12 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
     lasting,
     telemetry,
     standing,
+    values,
+    audit,
     async close() {
       await answers.close();
       await usage.close();
+      await audit.close();
       await telemetry.shutdown();
       await store.close();
     },
@@ -119,6 +128,24 @@ const usageBook = ({ usage }: Config, { store, clock, log }: Pick<Lasting, 'stor
     replica: randomUUID(),
     lost: (counts) => log.warn({ counts }, 'usage is lost: the store does not take it'),
   });
+
+const auditLog = ({ audit }: Config, { log, ...parts }: Pick<Opened, 'values'> & Pick<Lasting, AuditParts>): AuditLog =>
+  new AuditLog({
+    ...audit,
+    ...parts,
+    replica: randomBytes(8).toString('hex'),
+    lost: (events) => log.warn({ events }, 'audit events are lost: the store does not take them'),
+  });
+
+type AuditParts = 'clock' | 'redact' | 'log';
+
+const refusalOf = ({ team = '', caller, target, callId }: CallOutcome, because: ErrorKind) => ({
+  actor: caller,
+  team,
+  object: target ? `${target.provider}/${target.model}` : '',
+  because,
+  requestId: callId,
+});
 
 const usedBy = ({ team = '', caller, target, error, attempts, labels }: CallOutcome) => ({
   team,

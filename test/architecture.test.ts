@@ -25,6 +25,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   quotas: ['core', 'stores', 'gen'],
   usage: ['core', 'stores', 'gen'],
   layers: ['core', 'cache', 'flights', 'stores', 'quotas', 'catalogue', 'resilience', 'routing', 'telemetry', 'gen'],
+  audit: ['core', 'stores'],
   telemetry: ['core', 'gen'],
   events: ['core', 'gen'],
   services: ['core', 'catalogue', 'gen'],
@@ -66,6 +67,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'greeting.ts': ['config'],
   'snapshots.ts': ['core'],
   'lasting.ts': [
+    'audit',
     'core',
     'cache',
     'config',

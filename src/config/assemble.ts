@@ -55,6 +55,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   timeouts: timeoutsOf(config.timeouts),
   quotas: quotasOf(config),
   usage: { labels: config.usage.labels, keptMs: config.usage.keep_days * DAY_MS },
+  audit: { keptMs: config.audit.keep_days * DAY_MS, refusalsPerMinute: config.audit.refusals_per_minute },
   fallback: fallbackOf(config),
   cache: cacheOf(config.cache),
   media: mediaOf(config),

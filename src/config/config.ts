@@ -112,6 +112,14 @@ export interface UsageConfig {
   readonly keptMs: number;
 }
 
+/** What is kept of changes, and of calls that were refused. */
+export interface AuditConfig {
+  /** How long an event is kept. */
+  readonly keptMs: number;
+  /** The most refused calls a minute that have an event of their own. */
+  readonly refusalsPerMinute: number;
+}
+
 /** Answers that need no model. */
 export interface FallbackConfig {
   /** By name: the texts, which may hold `{{...}}` for facts of the call. `fallback/<name>` is a model that gives it. */
@@ -153,6 +161,7 @@ export interface Config {
   /** How much callers may use. */
   readonly quotas: QuotaSettings;
   readonly usage: UsageConfig;
+  readonly audit: AuditConfig;
   readonly fallback: FallbackConfig;
   readonly cache: CacheSettings;
   /** Files that it was made from: they are read again when they change. */

@@ -17,6 +17,7 @@ import {
   whole,
 } from './fields.ts';
 import { accessSchema } from './schema-access.ts';
+import { auditSchema } from './schema-audit.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { catalogueSchema } from './schema-catalogue.ts';
 import { fallbackSchema } from './schema-fallback.ts';
@@ -168,6 +169,7 @@ export const fileSchema = z
     fallback: fallbackSchema.prefault({}),
     quotas: quotasSchema.prefault({}),
     usage: usageSchema.prefault({}),
+    audit: auditSchema.prefault({}),
     cache: cacheSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),
