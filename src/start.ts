@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import { Access } from './access/access.ts';
+import { administration } from './administration.ts';
 import { exposureProblems, lossProblems } from './config/access.ts';
 import type { Config } from './config/config.ts';
 import { ConfigError } from './config/problem.ts';
@@ -73,7 +74,8 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const { snapshot, tracing } = telemetry;
   const access = new Access(config.access, { clock, failed: telemetry.authFailed });
   const tools = { access, tracing, redact, log, clock, newId: randomUUID };
-  const doors = { ...tools, config: config.server, tls: config.tls, service, health, providers, snapshot };
+  const admin = administration({ serving: () => snapshots.current, lasting });
+  const doors = { ...tools, config: config.server, tls: config.tls, service, admin, health, providers, snapshot };
   try {
     made.servers = await startServers(doors);
   } catch (error) {

@@ -81,8 +81,10 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'gen',
     'version.ts',
   ],
+  'administration.ts': ['access', 'core', 'serving.ts', 'services'],
   'start.ts': [
     'access',
+    'administration.ts',
     'core',
     'config',
     'lasting.ts',

@@ -15,19 +15,21 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
+import { AdminService as AdminServiceDesc } from '#gen/antiphon/v1/admin_service_pb.js';
 import type { CallContext, StreamCompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import type { Caller } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
+import type { AdminMethod, AdminService } from '../services/admin-service.ts';
 import type { Inbound, LlmService } from '../services/service.ts';
 import { loggedError } from '../telemetry/plain-text.ts';
 import { answerJson, type HttpEntrance, type HttpRequest, type HttpResponse } from './http-message.ts';
 import { jsonOptionsFor } from './json-requests.ts';
-import { isCompletion } from './open-methods.ts';
+import { isCompletion, isTraced } from './open-methods.ts';
 import type { PlainService } from './plain.ts';
 import { type RefusalParts, type RefusedArrival, refuseCall } from './refusal.ts';
 import type { Arrival, Calls, Reply, ReplyHeaders, Work } from './rpc.ts';
-import type { DoorSettings, DoorTools } from './settings.ts';
+import type { DoorSettings, DoorTools, Services } from './settings.ts';
 import { type RpcStatus, statusOf } from './status.ts';
 import { StreamBridge } from './stream-bridge.ts';
 
@@ -42,7 +44,7 @@ const refusalKey = createContextKey<GatewayError | undefined>(undefined);
 /** Serves Connect, gRPC-Web and gRPC. Takes every request whose path is that of a method. */
 export function connectEntrance(
   settings: Pick<DoorSettings, 'maxMessageBytes'>,
-  service: LlmService,
+  { service, admin }: Services,
   plain: readonly PlainService[],
   calls: Calls,
   tools: DoorTools,
@@ -61,7 +63,9 @@ export function connectEntrance(
       for (const handler of router.handlers) handlers.set(handler.requestPath, handler);
     }
   };
-  add(LlmServiceDesc, llmMethods(service, calls, tools));
+  const starter = callStarter(calls, tools);
+  add(LlmServiceDesc, llmMethods(service, starter));
+  if (admin) add(AdminServiceDesc, adminMethods(admin, starter));
   for (const { desc, methods } of plain) add(desc, methods);
   const handle = nodeHandler(handlers, tools);
   return {
@@ -72,15 +76,15 @@ export function connectEntrance(
   };
 }
 
-/** Stops what is not let in before its body is read. Only calls of the LLM service are traced. */
+/** Stops what is not let in before its body is read. Only calls of the contract are traced. */
 const gate =
   (parts: RefusalParts, { redact }: DoorTools) =>
   (ctx: HandlerContext): undefined | Promise<never> => {
     const refusal = ctx.values.get(refusalKey);
     if (!refusal) return undefined;
-    if (ctx.service.typeName !== LlmServiceDesc.typeName) throw connectError(statusOf(refusal, redact), ctx);
+    const arrival = arrivalFacts(ctx);
+    if (!isTraced(arrival.method)) throw connectError(statusOf(refusal, redact), ctx);
     return new Promise((_, reject) => {
-      const arrival = arrivalFacts(ctx);
       refuseCall(parts, arrival, refusal, isCompletion(arrival.method), {
         ok: () => undefined,
         error(status, headers) {
@@ -131,12 +135,12 @@ function universalRequest(
   }
 }
 
-function llmMethods(
-  service: LlmService,
-  calls: Calls,
-  { clock }: DoorTools,
-): Required<Pick<ServiceImpl<typeof LlmServiceDesc>, 'complete' | 'streamComplete' | 'listModels' | 'health'>> {
-  const start = <A>(ctx: HandlerContext, fields: CallContext | undefined, work: Work<A>, reply: Reply<A>) => {
+type Start = <A>(ctx: HandlerContext, fields: CallContext | undefined, work: Work<A>, reply: Reply<A>) => () => void;
+
+/** Begins calls, and ends them when their callers leave. What it gives is to be told that the caller is gone. */
+const callStarter =
+  (calls: Calls, { clock }: DoorTools): Start =>
+  (ctx, fields, work, reply) => {
     const remainingMs = ctx.timeoutMs();
     const deadlineMs = remainingMs === undefined ? undefined : clock.now() + remainingMs;
     const running = calls.run(arrival(ctx, fields, deadlineMs), work, reply);
@@ -145,24 +149,36 @@ function llmMethods(
     else ctx.signal.addEventListener('abort', gone, { once: true });
     return gone;
   };
-  const unary =
-    <Q, A>(fields: (request: Q) => CallContext | undefined, work: (request: Q, inbound: Inbound) => Promise<A>) =>
-    (request: Q, ctx: HandlerContext): Promise<A> =>
-      new Promise((resolve, reject) => {
-        start<A>(ctx, fields(request), (inbound) => work(request, inbound), {
-          ok(answer, headers) {
-            setHeaders(ctx, headers);
-            resolve(answer);
-          },
-          error(status, headers) {
-            setHeaders(ctx, headers);
-            reject(connectError(status, ctx));
-          },
-        });
+
+const unary =
+  <Q, A>(
+    start: Start,
+    fields: (request: Q) => CallContext | undefined,
+    work: (request: Q, inbound: Inbound) => Promise<A>,
+  ) =>
+  (request: Q, ctx: HandlerContext): Promise<A> =>
+    new Promise((resolve, reject) => {
+      start<A>(ctx, fields(request), (inbound) => work(request, inbound), {
+        ok(answer, headers) {
+          setHeaders(ctx, headers);
+          resolve(answer);
+        },
+        error(status, headers) {
+          setHeaders(ctx, headers);
+          reject(connectError(status, ctx));
+        },
       });
-  const none = () => undefined;
+    });
+
+const none = () => undefined;
+
+function llmMethods(
+  service: LlmService,
+  start: Start,
+): Required<Pick<ServiceImpl<typeof LlmServiceDesc>, 'complete' | 'streamComplete' | 'listModels' | 'health'>> {
   return {
     complete: unary(
+      start,
       (request) => request.context,
       (request, inbound) => service.complete(request, inbound),
     ),
@@ -178,10 +194,18 @@ function llmMethods(
       });
       return bridge;
     },
-    listModels: unary(none, (request, inbound) => service.listModels(request, inbound)),
-    health: unary(none, (request, inbound) => service.health(request, inbound)),
+    listModels: unary(start, none, (request, inbound) => service.listModels(request, inbound)),
+    health: unary(start, none, (request, inbound) => service.health(request, inbound)),
   };
 }
+
+const adminMethods = (service: AdminService, start: Start) =>
+  Object.fromEntries(
+    (Object.keys(AdminServiceDesc.method) as AdminMethod[]).map((name) => [
+      name,
+      unary<never, unknown>(start, none, (request, inbound) => service[name](request, inbound)),
+    ]),
+  );
 
 function arrival(ctx: HandlerContext, fields: CallContext | undefined, deadlineMs: number | undefined): Arrival {
   const caller = ctx.values.get(callerKey);

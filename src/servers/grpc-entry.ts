@@ -6,11 +6,10 @@ import {
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
 } from '@grpc/grpc-js';
-import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { anonymous, type Caller } from '../core/call.ts';
 import { type GatewayError, toGatewayError } from '../core/errors.ts';
 import { errorResponse, metadataLookup } from './grpc-status.ts';
-import { isCompletion, isOpenMethod } from './open-methods.ts';
+import { isCompletion, isOpenMethod, isTraced } from './open-methods.ts';
 import { type RefusalParts, refuseCall } from './refusal.ts';
 import type { ReplyHeaders } from './rpc.ts';
 import type { DoorTools } from './settings.ts';
@@ -59,14 +58,14 @@ export class GrpcEntry {
     }
   }
 
-  /** Only calls of the LLM service are traced. */
+  /** Only calls of the contract are traced. */
   #refuse(path: string, metadata: Metadata, error: GatewayError, call: ServerInterceptingCallInterface): void {
     const method = path.slice(1);
     const answer = (status: RpcStatus, headers: ReplyHeaders) => {
       call.sendStatus(errorResponse(status, headers));
       this.#tools.clock.after(0, () => streamOf(call)?.close(constants.NGHTTP2_NO_ERROR));
     };
-    if (!method.startsWith(`${LlmService.typeName}/`)) return answer(statusOf(error, this.#tools.redact), {});
+    if (!isTraced(method)) return answer(statusOf(error, this.#tools.redact), {});
     const arrival = { method, system: 'grpc', header: metadataLookup(metadata) } as const;
     refuseCall(this.#parts, arrival, error, isCompletion(method), { ok: () => undefined, error: answer });
   }

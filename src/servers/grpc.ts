@@ -1,31 +1,28 @@
+import type { DescMethod, Message } from '@bufbuild/protobuf';
 import {
   type ChannelOptions,
   type ConnectionInjector,
   logVerbosity,
   Server,
   ServerCredentials,
-  type ServerUnaryCall,
   type ServerWritableStream,
-  type sendUnaryData,
   setLogVerbosity,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import type {
-  CallContext,
-  CompleteRequest,
-  CompleteResponse,
-  StreamCompleteResponse,
-} from '#gen/antiphon/v1/completion_pb.js';
+import { AdminService as AdminServiceDesc } from '#gen/antiphon/v1/admin_service_pb.js';
+import type { CompleteRequest, CompleteResponse, StreamCompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
 import type { HealthRequest, HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import type { ListModelsRequest, ListModelsResponse } from '#gen/antiphon/v1/model_pb.js';
-import type { Clock } from '../core/clock.ts';
-import type { Inbound, LlmService, StreamOut } from '../services/service.ts';
+import type { AdminMethod, AdminService } from '../services/admin-service.ts';
+import type { LlmService, StreamOut } from '../services/service.ts';
 import { GrpcEntry } from './grpc-entry.ts';
 import { addPlainService, grpcDefinition } from './grpc-service.ts';
-import { errorResponse, metadataLookup, metadataOf } from './grpc-status.ts';
+import { errorResponse, metadataOf } from './grpc-status.ts';
+import { type GrpcCallParts, grpcArrival, grpcUnary } from './grpc-unary.ts';
 import type { PlainService } from './plain.ts';
-import type { Arrival, Calls, ReplyHeaders } from './rpc.ts';
-import type { DoorSettings, DoorTools } from './settings.ts';
+import type { Calls, ReplyHeaders } from './rpc.ts';
+import type { DoorSettings, DoorTools, Services } from './settings.ts';
 import type { RpcStatus } from './status.ts';
 
 /** A gRPC server that is given its connections. */
@@ -43,16 +40,19 @@ export interface GrpcDoor {
  */
 export function grpcDoor(
   settings: DoorSettings,
-  service: LlmService,
+  services: Services,
   plain: readonly PlainService[],
   calls: Calls,
   tools: DoorTools,
 ): GrpcDoor {
   // It would print request headers that it cannot read, and these may hold keys.
   setLogVerbosity(logVerbosity.NONE);
+  const { service, admin } = services;
   const entry = new GrpcEntry({ calls, service }, tools);
+  const parts = { calls, entry, clock: tools.clock };
   const server = new Server({ ...serverOptions(settings), interceptors: [entry.interceptor] });
-  server.addService(grpcDefinition(LlmServiceDesc), llmHandlers(service, calls, entry, tools.clock));
+  server.addService(grpcDefinition(LlmServiceDesc), llmHandlers(service, parts));
+  if (admin) server.addService(grpcDefinition(AdminServiceDesc), adminHandlers(admin, parts));
   for (const each of plain) addPlainService(server, each);
   return {
     connections: server.createConnectionInjector(ServerCredentials.createInsecure()),
@@ -74,67 +74,43 @@ function serverOptions(settings: DoorSettings): ChannelOptions {
   };
 }
 
-type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+const none = () => undefined;
 
-function llmHandlers(service: LlmService, calls: Calls, entry: GrpcEntry, clock: Clock) {
+function llmHandlers(service: LlmService, parts: GrpcCallParts) {
   const { method } = LlmServiceDesc;
-  const arrival = (call: AnyCall, { name }: { name: string }, fields: CallContext | undefined): Arrival => ({
-    method: `${LlmServiceDesc.typeName}/${name}`,
-    system: 'grpc',
-    caller: entry.callerOf(call.metadata),
-    fields,
-    header: metadataLookup(call.metadata),
-    deadlineMs: deadline(call, clock),
-  });
-  const unary = <Q, A>(
-    desc: { name: string },
-    context: (request: Q) => CallContext | undefined,
-    work: (request: Q, inbound: Inbound) => Promise<A>,
-  ) => {
-    return (call: ServerUnaryCall<Q, A>, callback: sendUnaryData<A>): void => {
-      const running = calls.run<A>(
-        arrival(call, desc, context(call.request)),
-        (inbound) => work(call.request, inbound),
-        {
-          ok(answer, headers) {
-            call.sendMetadata(metadataOf(headers));
-            callback(null, answer);
-          },
-          error: (status, headers) => callback(errorResponse(status, headers)),
-        },
-      );
-      call.on('cancelled', () => running.callerGone());
-    };
-  };
-  const none = () => undefined;
   return {
-    complete: unary<CompleteRequest, CompleteResponse>(
+    complete: grpcUnary<CompleteRequest, CompleteResponse>(
+      parts,
       method.complete,
       (request) => request.context,
       (request, inbound) => service.complete(request, inbound),
     ),
     streamComplete(call: ServerWritableStream<CompleteRequest, StreamCompleteResponse>): void {
       const out = new GrpcStream(call);
-      const running = calls.run<void>(
-        arrival(call, method.streamComplete, call.request.context),
+      const running = parts.calls.run<void>(
+        grpcArrival(parts, call, method.streamComplete, call.request.context),
         (inbound, headers) => service.streamComplete(call.request, inbound, out.with(headers)),
         { ok: () => out.end(), error: (status, headers) => out.fail(status, headers) },
       );
       call.on('cancelled', () => running.callerGone());
     },
-    listModels: unary<ListModelsRequest, ListModelsResponse>(method.listModels, none, (request, inbound) =>
+    listModels: grpcUnary<ListModelsRequest, ListModelsResponse>(parts, method.listModels, none, (request, inbound) =>
       service.listModels(request, inbound),
     ),
-    health: unary<HealthRequest, HealthResponse>(method.health, none, (request, inbound) =>
+    health: grpcUnary<HealthRequest, HealthResponse>(parts, method.health, none, (request, inbound) =>
       service.health(request, inbound),
     ),
   };
 }
 
-/** grpc-js gives the deadline as a wall time. */
-function deadline(call: AnyCall, clock: Clock): number | undefined {
-  const wallMs = Number(call.getDeadline());
-  return Number.isFinite(wallMs) ? clock.now() + wallMs - clock.wallMs() : undefined;
+function adminHandlers(service: AdminService, parts: GrpcCallParts): UntypedServiceImplementation {
+  const methods = Object.entries(AdminServiceDesc.method) as [AdminMethod, DescMethod][];
+  return Object.fromEntries(
+    methods.map(([name, method]) => [
+      name,
+      grpcUnary<Message, Message>(parts, method, none, (request, inbound) => service[name](request as never, inbound)),
+    ]),
+  );
 }
 
 /**

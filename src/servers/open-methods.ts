@@ -1,3 +1,4 @@
+import { AdminService } from '#gen/antiphon/v1/admin_service_pb.js';
 import { LlmService } from '#gen/antiphon/v1/llm_service_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
 
@@ -12,3 +13,8 @@ const completions = new Set([complete, streamComplete].map(({ name }) => `${LlmS
 
 /** Whether a method, by its full name, calls a model. */
 export const isCompletion = (method: string): boolean => completions.has(method);
+
+const traced = [LlmService, AdminService].map(({ typeName }) => `${typeName}/`);
+
+/** Whether a method, by its full name, is of the contract: a call of it has an id and a span. */
+export const isTraced = (method: string): boolean => traced.some((service) => method.startsWith(service));

@@ -1,9 +1,9 @@
 import { createServer, type Socket } from 'node:net';
-import type { JsonValue } from '@bufbuild/protobuf';
+import type { DescService, JsonValue } from '@bufbuild/protobuf';
+import { AdminService as AdminServiceDesc } from '#gen/antiphon/v1/admin_service_pb.js';
 import type { HealthResponse, ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import { LlmService as LlmServiceDesc } from '#gen/antiphon/v1/llm_service_pb.js';
 import { Health } from '#gen/health/v1/health_pb.js';
-import type { LlmService } from '../services/service.ts';
 import { loggedError } from '../telemetry/plain-text.ts';
 import type { CountedOfTarget } from '../telemetry/snapshot.ts';
 import { connectEntrance } from './connect.ts';
@@ -23,12 +23,11 @@ import { probeHandler } from './probes.ts';
 import { followProviders } from './provider-services.ts';
 import { reflectionServices } from './reflection.ts';
 import { Calls } from './rpc.ts';
-import type { DoorSettings, DoorTools } from './settings.ts';
+import type { DoorSettings, DoorTools, Services } from './settings.ts';
 import { type TlsMaterial, tlsLayer } from './tls.ts';
 
-export interface ServersPlan extends DoorTools {
+export interface ServersPlan extends DoorTools, Services {
   readonly config: DoorSettings;
-  readonly service: LlmService;
   /** Undefined: callers speak plain text. */
   readonly tls?: TlsMaterial | undefined;
   /** What the Health RPC answers, for `GET /health`. Undefined: there is no such page. */
@@ -60,7 +59,7 @@ export interface Servers {
 /** Opens both doors over one service. Errors: one that names the port in use and its variable; then nothing is open. */
 export async function startServers(plan: ServersPlan): Promise<Servers> {
   const { config, clock } = plan;
-  const health = new HealthState(['', LlmServiceDesc.typeName]);
+  const health = new HealthState(['', ...servedBy(plan).map(({ typeName }) => typeName)]);
   const calls = new Calls(plan);
   const grpc = await openGrpc(plan, calls, health);
   const http = await openHttp(plan, calls, health).catch(async (error: unknown) => {
@@ -100,16 +99,22 @@ function following({ providers: read, clock, log, redact }: ServersPlan, health:
 
 const snapshotJson = ({ snapshot }: ServersPlan): JsonValue => (snapshot?.() ?? []) as unknown as JsonValue;
 
+/** The services of the contract that are there. */
+const servedBy = ({ admin }: Services): readonly DescService[] => [
+  LlmServiceDesc,
+  ...(admin ? [AdminServiceDesc] : []),
+];
+
 type Door = Drainable & Pick<Listening, 'address'> & Pick<HttpDoor, 'renewTls'>;
 
-function plainServices(config: DoorSettings, health: HealthState): PlainService[] {
-  const reflection = config.reflection ? reflectionServices([LlmServiceDesc, Health]) : [];
+function plainServices(plan: ServersPlan, health: HealthState): PlainService[] {
+  const reflection = plan.config.reflection ? reflectionServices([...servedBy(plan), Health]) : [];
   return [healthService(health), ...reflection];
 }
 
 async function openGrpc(plan: ServersPlan, calls: Calls, health: HealthState): Promise<Door> {
   const { config } = plan;
-  const door = grpcDoor(config, plan.service, plainServices(config, health), calls, plan);
+  const door = grpcDoor(config, plan, plainServices(plan, health), calls, plan);
   const inject = (socket: Socket) => door.connections.injectConnection(socket);
   const tls = plan.tls && tlsLayer(plan.tls, ['h2'], inject);
   const server = createServer({ noDelay: true }, tls ? (socket) => tls.take(socket) : inject);
@@ -129,7 +134,7 @@ async function openHttp(plan: ServersPlan, calls: Calls, health: HealthState): P
   const { config, service } = plan;
   const entrances = [
     ...(plan.health ? [{ serve: healthPage(plan.health) }] : []),
-    connectEntrance(config, service, plainServices(config, health), calls, plan),
+    connectEntrance(config, plan, plainServices(plan, health), calls, plan),
     openAiEntrance({ settings: config, service, calls, tools: plan }),
     jsonRpcEntrance({ settings: config, service, calls, tools: plan, metrics: () => snapshotJson(plan) }),
     ...(plan.handlers ?? []).map((serve) => ({ serve })),

@@ -2,6 +2,8 @@ import type { Authenticator } from '../access/authenticator.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Redact } from '../core/redact.ts';
 import type { Tracing } from '../core/tracing.ts';
+import type { AdminService } from '../services/admin-service.ts';
+import type { LlmService } from '../services/service.ts';
 
 /** What the doors need of the configuration. */
 export interface DoorSettings {
@@ -23,6 +25,13 @@ export interface DoorSettings {
   readonly reflection: boolean;
   readonly drainDelayMs: number;
   readonly drainGraceMs: number;
+}
+
+/** What the doors serve. */
+export interface Services {
+  readonly service: LlmService;
+  /** Undefined: there is none. */
+  readonly admin?: AdminService | undefined;
 }
 
 /** Where a door tells of defects. What it is given holds no secret, no prompt text and no stack. */
