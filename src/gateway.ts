@@ -1,7 +1,7 @@
 import { fallbackBackend } from './backends/fallback.ts';
 import { mediaFetcher } from './backends/http/media.ts';
 import { type MediaRoom, mediaRoom } from './backends/http/media-room.ts';
-import { askCompletion, type ProbeSource, startProbes } from './backends/http/probe.ts';
+import { askCompletion, askWithin, type ProbeSource, startProbes } from './backends/http/probe.ts';
 import { type ListingNews, startRefresh } from './backends/http/refresh.ts';
 import type { HttpBackend } from './backends/http.ts';
 import type { Answers } from './cache/answers.ts';
@@ -82,6 +82,11 @@ export interface Gateway {
   keysAside(provider: string): readonly KeyAside[];
   /** How many that are, of each provider with keys and for each reason. */
   keyCounts(): readonly KeysAside[];
+  /**
+   * Asks a provider for its list of models, no longer than a probe. Undefined: there is no such provider, or it has no
+   * list. Errors: those of the provider. Aborts: the connection is closed at once.
+   */
+  asker(provider: string): ((signal: AbortSignal) => Promise<void>) | undefined;
   /** How short the process is of time and memory. */
   readonly strain: Pick<Pressure, 'delayMs' | 'memoryShare'>;
   /** Ends what it asks providers by itself. Calls go on. */
@@ -184,6 +189,10 @@ export function gateway(parts: GatewayParts): Gateway {
     complete: compose(layers, routing(parts, stackOf)),
     keysAside: (provider) => rings.get(provider)?.aside ?? [],
     keyCounts: () => [...rings].flatMap(([provider, ring]) => countsOf(provider, ring)),
+    asker: (provider) => {
+      const ask = upstreams.find(({ name }) => name === provider)?.ask;
+      return ask && ((signal) => askWithin(config.probes.timeoutMs, ask, clock, signal));
+    },
     strain: pressure,
     retire: () => void stopAsking(),
     async close() {

@@ -45,6 +45,7 @@ export interface Serving {
   /** The state of each alone. */
   readonly statuses: () => readonly Pick<ProviderHealth, 'provider' | 'status'>[];
   readonly keyCounts: Gateway['keyCounts'];
+  readonly asker: Gateway['asker'];
   readonly strain: Gateway['strain'];
   /** Another takes its place: it asks providers for nothing any more but what its calls want of them. */
   retire(): void;
@@ -75,6 +76,7 @@ export function serving(config: Config, lasting: Lasting): Serving {
     readings,
     statuses,
     keyCounts: path.keyCounts,
+    asker: path.asker,
     strain: path.strain,
     retire: path.retire,
     close: path.close,

@@ -12,6 +12,7 @@ import { knownNames, type Opened, openLasting } from './lasting.ts';
 import { type ProviderReading, providerHealth } from './resilience/provider-health.ts';
 import { ServingStatus } from './servers/health.ts';
 import { type Servers, startServers } from './servers/servers.ts';
+import { adminService } from './services/admin.ts';
 import { healthResponse } from './services/health.ts';
 import { llmService } from './services/llm.ts';
 import { type Serving, serving } from './serving.ts';
@@ -74,7 +75,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   const { snapshot, tracing } = telemetry;
   const access = new Access(config.access, { clock, failed: telemetry.authFailed });
   const tools = { access, tracing, redact, log, clock, newId: randomUUID };
-  const admin = administration({ serving: () => snapshots.current, lasting });
+  const admin = adminService(administration({ snapshots, lasting, usageLabels: config.usage.labels }));
   const doors = { ...tools, config: config.server, tls: config.tls, service, admin, health, providers, snapshot };
   try {
     made.servers = await startServers(doors);

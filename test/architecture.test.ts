@@ -81,7 +81,17 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'gen',
     'version.ts',
   ],
-  'administration.ts': ['access', 'core', 'serving.ts', 'services'],
+  'administration.ts': [
+    'access',
+    'cache',
+    'core',
+    'resilience',
+    'serving.ts',
+    'services',
+    'snapshots.ts',
+    'stores',
+    'usage',
+  ],
   'start.ts': [
     'access',
     'administration.ts',

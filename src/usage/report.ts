@@ -1,3 +1,4 @@
+import { GatewayError } from '../core/errors.ts';
 import type { Store } from '../stores/store.ts';
 import { dayAt, tableOf } from './book.ts';
 import { addMeasured, type Measured, readCounter, type UsageRow, unmeasured } from './row.ts';
@@ -30,15 +31,39 @@ export function daysFrom(from: string, to: string): readonly string[] {
   return Array.from({ length: (last - first) / DAY_MS + 1 }, (_, i) => dayAt(first + i * DAY_MS));
 }
 
-/** What was used, by the greatest cost first, then by the most calls. Errors: StoreError. */
-export async function usageReport(store: Pick<Store, 'tallied'>, query: UsageQuery): Promise<readonly UsageGroup[]> {
+/** So many groups fit into memory, and into an answer that anybody can use. */
+const MAX_GROUPS = 100_000;
+
+/**
+ * What was used, by the greatest cost first, then by the most calls. Errors: StoreError; `request_too_large` if there are
+ * more than 100,000 groups. Aborts: rejects with the signal's reason after the day that it is at.
+ */
+export async function usageReport(
+  store: Pick<Store, 'tallied'>,
+  query: UsageQuery,
+  signal?: AbortSignal,
+): Promise<readonly UsageGroup[]> {
   const groups = new Map<string, UsageGroup>();
-  for (const day of daysFrom(query.from, query.to))
-    for (const [name, count] of await store.tallied(tableOf(day))) addCounter(groups, query, day, name, count);
+  for (const day of daysFrom(query.from, query.to)) {
+    const counters = await store.tallied(tableOf(day));
+    signal?.throwIfAborted();
+    for (const [name, count] of counters) addCounter(groups, query, day, name, count);
+    if (groups.size > MAX_GROUPS) throw tooLarge();
+  }
   return [...groups.values()].toSorted(
     ({ counts: one }, { counts: other }) => other.nanoUsd - one.nanoUsd || other.calls - one.calls,
   );
 }
+
+const tooLarge = () =>
+  new GatewayError(
+    'request_too_large',
+    'The report has more than 100,000 rows. Ask for fewer days, or divide it by less.',
+  );
+
+/** All groups together. */
+export const totalOf = (groups: readonly UsageGroup[]): Measured =>
+  groups.reduce((sum, { counts }) => addMeasured(sum, counts), unmeasured);
 
 function addCounter(
   groups: Map<string, UsageGroup>,

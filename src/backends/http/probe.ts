@@ -50,12 +50,20 @@ async function probe({ ask, ended }: ProbeSource, timeoutMs: number, clock: Cloc
   const startedMs = clock.now();
   let error: ErrorKind | undefined;
   try {
-    await within(timeoutMs, tooSlow(), { clock, signal }, ask);
+    await askWithin(timeoutMs, ask, clock, signal);
   } catch (thrown) {
     error = toGatewayError(thrown).kind;
   }
   if (!signal.aborted) ended(error, clock.now() - startedMs);
 }
+
+/** Asks once. Errors: those of `ask`; `upstream_timeout`. Aborts: rejects with the signal's reason. */
+export const askWithin = <T>(
+  timeoutMs: number,
+  ask: (signal: AbortSignal) => Promise<T>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<T> => within(timeoutMs, tooSlow(), { clock, signal }, ask);
 
 const tooSlow = () => new GatewayError('upstream_timeout', 'The provider did not answer a probe in time.');
 

@@ -1,0 +1,58 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import {
+  GetCacheStatsRequestSchema,
+  type PurgeCacheRequest,
+  PurgeCacheRequestSchema,
+} from '#gen/antiphon/v1/admin_service_pb.js';
+import { type CacheScope, cacheAdmin } from '../../../src/services/admin/cache.ts';
+import { inboundOf } from '../../support/requests.ts';
+
+type Scope = PurgeCacheRequest['scope'];
+
+function scene() {
+  const purged: CacheScope[] = [];
+  const admin = cacheAdmin({
+    read: () => ({ enabled: true, entries: 2, bytes: 300, evictions: 1, shared: false }),
+    purge: async (scope) => purged.push(scope),
+  });
+  const purge = (scope: Scope) => admin.purgeCache(create(PurgeCacheRequestSchema, { scope }), inboundOf());
+  return { admin, purge, purged };
+}
+
+it('GetCacheStats tells what the cache holds', async () => {
+  const { admin } = scene();
+  expect(await admin.getCacheStats(create(GetCacheStatsRequestSchema), inboundOf())).toMatchObject({
+    enabled: true,
+    entries: 2n,
+    bytes: 300n,
+    evictions: 1n,
+    shared: false,
+  });
+});
+
+describe('PurgeCache', () => {
+  it.each<[Scope, CacheScope]>([
+    [{ case: 'all', value: true }, 'all'],
+    [{ case: 'team', value: 'search' }, { team: 'search' }],
+    [{ case: 'key', value: 'billing' }, { key: 'billing' }],
+    [{ case: 'model', value: 'openrouter/openai/gpt' }, { model: 'openrouter/openai/gpt' }],
+  ])('lets go of %j', async (scope, gone) => {
+    const { purge, purged } = scene();
+    await purge(scope);
+    expect(purged).toEqual([gone]);
+  });
+
+  it.each<[Scope, string]>([
+    [{ case: undefined }, 'scope'],
+    [{ case: 'all', value: false }, 'all'],
+    [{ case: 'team', value: '' }, 'team'],
+    [{ case: 'key', value: 'k'.repeat(513) }, 'key'],
+    [{ case: 'model', value: 'gpt' }, 'model'],
+    [{ case: 'model', value: 'openai/' }, 'model'],
+  ])('lets go of nothing for %j', async (scope, field) => {
+    const { purge, purged } = scene();
+    await expect(purge(scope)).rejects.toMatchObject({ kind: 'invalid_request', facts: { violations: [{ field }] } });
+    expect(purged).toEqual([]);
+  });
+});
