@@ -23,6 +23,7 @@ import { cache } from './layers/cache.ts';
 import { concurrency } from './layers/concurrency.ts';
 import { deadline } from './layers/deadline.ts';
 import { escalate } from './layers/escalate.ts';
+import { fitContext } from './layers/fit.ts';
 import { govern } from './layers/govern.ts';
 import { divert, impersonate } from './layers/impersonate.ts';
 import { type KeyAside, type KeyRing, keyRefusals } from './layers/keys/key-ring.ts';
@@ -142,12 +143,14 @@ export const callLayers = (
 
 /** The layers around each provider, outermost first. */
 export const targetLayers = (
-  { config, states, clock, metrics, tell, keyAside }: GatewayParts,
+  { config, models, states, clock, metrics, tell, keyAside }: GatewayParts,
   { name, wantsBytes, ring }: Pick<Upstream, 'name' | 'wantsBytes' | 'ring'>,
   { budget, turns }: Pick<ProviderState, 'budget' | 'turns'>,
   room: MediaRoom,
 ): NamedLayer[] => [
-  // Outermost: what cannot be paid here is not begun here.
+  // Outermost: it depends on the target's facts, and all below on what it leaves of the request.
+  { name: 'fit', layer: fitContext({ settings: config.thrift, limitsOf: models.find, tell }) },
+  // Above all that takes time: what cannot be paid here is not begun here.
   { name: 'afford', layer: afford() },
   // Above all that repeats, so that no try fetches again, and a slow server of files does not count against the provider.
   ...(wantsBytes

@@ -82,7 +82,8 @@ describe('the order of the layers', () => {
       'escalate', // judges the answer of all targets
     ]);
     expect(names(layersOfTargets())).toEqual([
-      'afford', // outermost: what cannot be paid is not begun
+      'fit', // outermost: all below depends on what it leaves of the request
+      'afford', // above all that takes time: what cannot be paid is not begun
       'media', // above all that repeats: no try fetches again
       'retry', // above the breaker: each try is judged
       'breaker', // above all that waits: what is refused holds nothing

@@ -6,7 +6,7 @@ import {
   type Message,
   type Part,
 } from '#gen/antiphon/v1/completion_pb.js';
-import type { Escalation } from '../core/policy.ts';
+import type { ContextAction, Escalation } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
 
 type Field = Exclude<keyof CompleteRequest, '$typeName' | '$unknown'>;
@@ -59,6 +59,8 @@ export interface Asked {
   readonly place: string;
   /** What makes another model answer if the first answer is not good enough. */
   readonly escalation: Escalation | undefined;
+  /** What is done if the request does not fit into the model's context. Undefined: nothing. */
+  readonly context?: readonly ContextAction[];
   readonly request: CompleteRequest;
 }
 
@@ -71,12 +73,13 @@ const VERSION = 1;
  */
 export const cacheKeys =
   (secret: string | undefined): ((asked: Asked) => string) =>
-  ({ tenant, target, place, escalation, request }) => {
+  ({ tenant, target, place, escalation, context = [], request }) => {
     const { provider, model } = target;
     const judged = escalation ? [escalation.on, escalation.to.map((to) => [to.provider, to.model])] : [];
+    const fitted = context.length > 0 ? [context] : [];
     const options = canonical(request.providerOptions);
     const hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
-    hash.update(JSON.stringify([VERSION, tenant, provider, model, place, judged, options]));
+    hash.update(JSON.stringify([VERSION, tenant, provider, model, place, judged, options, ...fitted]));
     hash.update(toBinary(CompleteRequestSchema, answerPart(request), { writeUnknownFields: false }));
     return hash.digest('base64url');
   };

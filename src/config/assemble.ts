@@ -7,6 +7,7 @@ import { resilienceOf } from './resilience.ts';
 import type { FileConfig } from './schema.ts';
 import type { Selection } from './selection.ts';
 import { storeOf } from './store.ts';
+import { thriftOf } from './thrift.ts';
 import { timeoutsOf } from './timeouts.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -58,6 +59,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   audit: { keptMs: config.audit.keep_days * DAY_MS, refusalsPerMinute: config.audit.refusals_per_minute },
   fallback: fallbackOf(config),
   cache: cacheOf(config.cache),
+  thrift: thriftOf(config.thrift),
   media: mediaOf(config),
   catalogue: catalogueOverrides(config.catalogue),
   store: storeOf(config.store),

@@ -12,6 +12,7 @@ import type {
 } from '../resilience/settings.ts';
 import type { RoutingSettings } from '../routing/settings.ts';
 import type { StoreSettings } from '../stores/settings.ts';
+import type { ThriftSettings } from '../thrift/settings.ts';
 import type { CatalogueConfig } from './catalogue-overrides.ts';
 import type { TlsConfig } from './tls.ts';
 
@@ -164,6 +165,8 @@ export interface Config {
   readonly audit: AuditConfig;
   readonly fallback: FallbackConfig;
   readonly cache: CacheSettings;
+  /** What spares tokens, where a rule says so. */
+  readonly thrift: ThriftSettings;
   /** Files that it was made from: they are read again when they change. */
   readonly files: readonly string[];
   readonly media: MediaConfig;

@@ -25,7 +25,8 @@ const FILLED_DEFAULT = /\$\{[^}]*:-[^}]/;
 
 const isKey = (path: Path) => isProviderKey(path) || isCallerKey(path) || isCacheSecret(path);
 
-const isCacheSecret = ([first, second, ...rest]: Path) => first === 'cache' && second === 'secret' && rest.length === 0;
+const isCacheSecret = ([first, second, ...rest]: Path) =>
+  (first === 'cache' || first === 'thrift') && second === 'secret' && rest.length === 0;
 
 const isProviderKey = ([first, , third, ...rest]: Path) =>
   first === 'providers' &&

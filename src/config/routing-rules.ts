@@ -6,6 +6,7 @@ import type { Rule, RuleMatch } from '../routing/settings.ts';
 import type { TimeoutConfig } from './config.ts';
 import { type RouteParts, routeNamed, routeOf, targetName } from './routes.ts';
 import { type MatchEntry, type RuleEntry, type TierName, tierNames } from './schema-routing.ts';
+import { contextOf } from './thrift.ts';
 import { ownLimits, uselessLimits } from './timeouts.ts';
 import type { Path } from './tree.ts';
 
@@ -62,6 +63,8 @@ function policyOf(entry: RuleEntry, { route, tier }: Destination, path: Path, pa
     escalation: escalationOf(entry, route, path, parts),
     shadowing: shadow && shadowTo && { to: shadowTo, share: shadow.percent / 100 },
     cacheTtlMs: entry.cache_ttl_ms,
+    context: contextOf(entry.context),
+    promptCache: entry.prompt_cache,
   };
 }
 

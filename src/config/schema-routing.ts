@@ -12,6 +12,7 @@ import {
   text,
   whole,
 } from './fields.ts';
+import { contextSchema, promptCacheSchema } from './schema-thrift.ts';
 import { ownTimeoutsSchema } from './schema-timeouts.ts';
 
 export const tierNames = ['fast', 'balanced', 'premium'] as const;
@@ -183,6 +184,8 @@ const ruleSchema = z
       .optional(),
     timeouts: ownTimeoutsSchema.optional(),
     cache_ttl_ms: durationMs(1, 'How long answers are kept in the cache.').optional(),
+    context: contextSchema.optional(),
+    prompt_cache: promptCacheSchema.optional(),
     canary: canarySchema.optional(),
     hedge: hedgeSchema.optional(),
     escalate: escalateSchema.optional(),

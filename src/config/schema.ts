@@ -26,6 +26,7 @@ import { quotasSchema } from './schema-quotas.ts';
 import { breakerSchema, concurrencySchema, probesSchema, retrySchema, sheddingSchema } from './schema-resilience.ts';
 import { routingSchema } from './schema-routing.ts';
 import { storeSchema } from './schema-store.ts';
+import { thriftSchema } from './schema-thrift.ts';
 import { timeoutsSchema } from './schema-timeouts.ts';
 import { tlsSchema } from './schema-tls.ts';
 import { usageSchema } from './schema-usage.ts';
@@ -171,6 +172,7 @@ export const fileSchema = z
     usage: usageSchema.prefault({}),
     audit: auditSchema.prefault({}),
     cache: cacheSchema.prefault({}),
+    thrift: thriftSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),
     catalogue: catalogueSchema.prefault({}),

@@ -33,6 +33,7 @@ export function secretsOf(tree: unknown, references: readonly Reference[], varia
     ...keys,
     ...callerKeysIn(tree),
     valueAt(tree, ['cache', 'secret']),
+    valueAt(tree, ['thrift', 'secret']),
     ...ofVariables,
     ...referred,
     ...storeSecrets(tree),

@@ -63,6 +63,8 @@ export interface Trail {
   fallbacks: number;
   readonly attempts: Attempt[];
   readonly warnings: Warning[];
+  /** How many messages the target did not get, since they did not fit into its context. */
+  messagesLeftOut: number;
   /** Time spent waiting for providers, and for servers of files, in milliseconds. */
   upstreamMs: number;
   /** Time spent waiting for a turn, in milliseconds. */
@@ -83,6 +85,7 @@ export const newTrail = (): Trail => ({
   fallbacks: 0,
   attempts: [],
   warnings: [],
+  messagesLeftOut: 0,
   upstreamMs: 0,
   queuedMs: 0,
   firstTokenAtMs: undefined,

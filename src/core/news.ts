@@ -56,6 +56,16 @@ export type News =
   | { readonly type: 'fallback_answered'; readonly answer: string }
   /** A call was over as far as the cache goes. `savedNanoUsd`: what the answer had cost that it gave. */
   | { readonly type: 'cache'; readonly result: CacheResult; readonly savedNanoUsd?: bigint }
+  /** A request did not fit into the context of its target. `trimmed`: so many messages were left out. */
+  | { readonly type: 'context_trimmed'; readonly provider: string; readonly messages: number }
+  | { readonly type: 'context_clamped' | 'context_rejected'; readonly provider: string }
+  /** An answer used the provider's prompt cache: what that saved, and what writing to it cost beyond plain input. */
+  | {
+      readonly type: 'prompt_cache';
+      readonly target: Target;
+      readonly savedNanoUsd: bigint;
+      readonly surchargeNanoUsd: bigint;
+    }
   /** A probe changed whether a provider counts as working. */
   | {
       readonly type: 'probe';

@@ -61,6 +61,12 @@ export interface Shadowing {
   readonly share: number;
 }
 
+/**
+ * What is done with a request that does not fit into the context of its model: it is refused, the oldest messages are left
+ * out, or `max_tokens` is lowered.
+ */
+export type ContextAction = 'reject' | 'trim_oldest' | 'clamp_max_tokens';
+
 /** How long a try may take, in milliseconds. */
 export interface TryLimits {
   readonly connectMs: number;
@@ -88,6 +94,10 @@ export interface Policy {
   readonly escalation: Escalation | undefined;
   readonly shadowing: Shadowing | undefined;
   readonly cacheTtlMs: number | undefined;
+  /** Empty: nothing is done. `reject` stands alone. */
+  readonly context: readonly ContextAction[];
+  /** `auto`: providers are told what to keep in their prompt caches, where the caller does not say so. */
+  readonly promptCache: 'auto' | undefined;
 }
 
 export const noPolicy: Policy = {
@@ -102,4 +112,6 @@ export const noPolicy: Policy = {
   escalation: undefined,
   shadowing: undefined,
   cacheTtlMs: undefined,
+  context: [],
+  promptCache: undefined,
 };

@@ -53,6 +53,7 @@ export const forkTrail = (trail: Trail): Trail => ({
 /** Takes over what a try has found out whose answer counts. */
 export function joinTrail(trail: Trail, winner: Trail): void {
   trail.target = winner.target;
+  trail.messagesLeftOut = winner.messagesLeftOut;
   trail.upstreamMs += winner.upstreamMs;
   trail.queuedMs += winner.queuedMs;
   trail.firstTokenAtMs ??= winner.firstTokenAtMs;

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { CompleteRequest, Media, Part, Usage } from '#gen/antiphon/v1/completion_pb.js';
+import type { CompleteRequest, Media, Message, Part, Usage } from '#gen/antiphon/v1/completion_pb.js';
 import { UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
 
 /**
@@ -33,6 +33,9 @@ function partCharacters({ part }: Part, mediaCharacters: MediaCharacters): numbe
   }
 }
 
+/** How long a message is. Pictures, sounds and files count as typical ones. */
+export const messageCharacters = ({ content }: Pick<Message, 'content'>): number => contentCharacters(content);
+
 const contentCharacters = (parts: readonly Part[], mediaCharacters = typicalMedia): number =>
   parts.reduce((sum, part) => sum + partCharacters(part, mediaCharacters), 0);
 
@@ -41,7 +44,10 @@ export const requestCharacters = ({ messages, tools }: CompleteRequest, mediaCha
   messages.reduce((sum, { content }) => sum + contentCharacters(content, mediaCharacters), 0) +
   tools.reduce((sum, tool) => sum + tool.name.length + tool.description.length + tool.parameters.length, 0);
 
-const tokens = (characters: number): bigint => BigInt(Math.ceil(characters / CHARACTERS_PER_TOKEN));
+/** How many tokens so many characters are, by estimate. */
+export const estimatedTokens = (characters: number): number => Math.ceil(characters / CHARACTERS_PER_TOKEN);
+
+const tokens = (characters: number): bigint => BigInt(estimatedTokens(characters));
 
 /** Usage guessed from the length of the text, for when the provider gave none. Marked as `estimated`. */
 export function estimateUsage(request: CompleteRequest, output: readonly Part[]): Usage {

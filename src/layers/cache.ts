@@ -95,10 +95,11 @@ class CachedCall {
 
   #entry(keyOf: ReturnType<typeof cacheKeys>): Entry {
     const { caller, request, policy } = this.#call;
+    const { escalation, context } = policy;
     const { provider, model } = this.#target;
     const tenant = tenantOf(caller);
     const place = this.#parts.placeOf(provider);
-    const key = keyOf({ tenant, target: this.#target, place, escalation: policy.escalation, request });
+    const key = keyOf({ tenant, target: this.#target, place, escalation, context, request });
     return { key, tenant, model: `${provider}/${model}` };
   }
 

@@ -148,6 +148,7 @@ class Routing implements Track {
     leave(this.#last, `went on to ${to.provider}/${to.model}`);
     // They are about requests that count for nothing.
     trail.warnings.length = this.#warnings;
+    trail.messagesLeftOut = 0;
     trail.fallbacks++;
     const move = { from, to, reason: error.kind };
     if (sink?.committed) {

@@ -50,6 +50,8 @@ export interface CallLine {
   /** How often it went on to another model. */
   readonly fallbacks: number | undefined;
   readonly warnings: number | undefined;
+  /** Messages that the model did not get, since they did not fit into its context. */
+  readonly messages_left_out: number | undefined;
   readonly upstream_status: number | undefined;
   readonly upstream_code: string | undefined;
   readonly upstream_request_id: string | undefined;

@@ -12,6 +12,7 @@ import { authMetrics } from './auth-metrics.ts';
 import { type CacheGauges, cacheMetrics } from './cache-metrics.ts';
 import { configMetrics, type ReloadResult } from './config-metrics.ts';
 import { readCost } from './cost.ts';
+import type { Family } from './instruments.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
 import { limitMetrics } from './limit-metrics.ts';
 import { processMetrics, type Strain } from './process-metrics.ts';
@@ -19,6 +20,7 @@ import { type ProviderGauges, resilienceMetrics } from './resilience-metrics.ts'
 import { type CountedOfTarget, snapshotOf } from './snapshot.ts';
 import { type StoreGauges, storeMetrics } from './store-metrics.ts';
 import { newFamilies, SeriesIndex, type TargetSeries } from './target-series.ts';
+import { thriftMetrics } from './thrift-metrics.ts';
 
 /** What is measured of a call when it is over. */
 export interface CallMeasure {
@@ -109,6 +111,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
   const limits = limitMetrics();
+  const thrift = thriftMetrics();
   const providers = new Set<string>();
   const know = ({ known, knownProviders = [] }: KnownNames) => {
     for (const provider of [...knownProviders, ...known.map((target) => target.provider)]) {
@@ -116,6 +119,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
       providers.add(provider);
       series.know(provider);
       resilience.know(provider);
+      thrift.know(provider);
     }
     for (const target of known) series.knowModel(target);
   };
@@ -127,21 +131,13 @@ export function callMetrics(options: MetricsOptions): Metrics {
     ...keyMetrics(keysAside),
     ...resilience.families,
     ...limits.families,
+    ...thrift.families,
     ...cached.families,
     ...config.families,
     ...auth.families,
     ...storeFamilies,
     ...processMetrics(startMs / 1000, strain),
   ];
-  const producer: MetricProducer = {
-    async collect() {
-      const start = millisToHrTime(startMs);
-      const now = millisToHrTime(clock.wallMs());
-      const metrics = all.map((family) => family.data(start, now));
-      const scopeMetrics = [{ scope: { name: 'antiphon' }, metrics }];
-      return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
-    },
-  };
   return {
     ...store,
     metrics: recording(series),
@@ -149,14 +145,26 @@ export function callMetrics(options: MetricsOptions): Metrics {
       if (news.type === 'cache') return cached.tell(news);
       resilience.tell(news);
       limits.tell(news);
+      thrift.tell(news);
+      if (news.type === 'prompt_cache') series.at(news.target).promptCache(news);
     },
     configReloaded: config.reloaded,
     authFailed: auth.failed,
     know,
     snapshot: () => snapshotOf(all),
-    producer,
+    producer: producerOf(all, clock, startMs),
   };
 }
+
+const producerOf = (families: readonly Family[], clock: Clock, startMs: number): MetricProducer => ({
+  async collect() {
+    const start = millisToHrTime(startMs);
+    const now = millisToHrTime(clock.wallMs());
+    const metrics = families.map((family) => family.data(start, now));
+    const scopeMetrics = [{ scope: { name: 'antiphon' }, metrics }];
+    return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] };
+  },
+});
 
 const recording = (series: SeriesIndex): CallMetrics => ({
   started(provider) {

@@ -27,6 +27,7 @@ export function callOutcome(call: Call, endedMs: number, result: CompleteRespons
     finishReason: failed ? undefined : result.finishReason,
     error: failed ? result : undefined,
     warnings: trail.warnings.length,
+    messagesLeftOut: trail.messagesLeftOut,
     cacheStatus: trail.cacheStatus,
     attempts: trail.attempts,
     fallbacks: trail.fallbacks,

@@ -45,6 +45,8 @@ export interface CallOutcome {
   /** Undefined: it succeeded. */
   readonly error?: GatewayError | undefined;
   readonly warnings: number;
+  /** Messages that the target did not get. */
+  readonly messagesLeftOut?: number | undefined;
   readonly cacheStatus?: CacheStatus | undefined;
   readonly attempts: readonly Attempt[];
   /** How often it went on to another target. */
@@ -150,7 +152,8 @@ function someLabels(labels: Readonly<Record<string, string>>, redact: Redact): C
 }
 
 function howItEnded(outcome: CallOutcome, redact: Redact) {
-  const { error, finishReason, attempts, fallbacks, warnings, cacheStatus = CacheStatus.BYPASS } = outcome;
+  const { error, finishReason, attempts, fallbacks, warnings, messagesLeftOut } = outcome;
+  const { cacheStatus = CacheStatus.BYPASS } = outcome;
   const { upstreamStatus, upstreamCode, upstreamRequestId, cause } = error?.facts ?? {};
   return {
     status: statusName(error?.rule.code),
@@ -161,6 +164,7 @@ function howItEnded(outcome: CallOutcome, redact: Redact) {
     attempts: attempts.length,
     fallbacks: fallbacks || undefined,
     warnings: warnings || undefined,
+    messages_left_out: messagesLeftOut || undefined,
     upstream_status: upstreamStatus,
     upstream_code: upstreamCode && plainText(upstreamCode, redact, MAX_ID),
     upstream_request_id: upstreamRequestId && plainText(upstreamRequestId, redact, MAX_ID),

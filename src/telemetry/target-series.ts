@@ -1,5 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { ErrorKind, GrpcCode } from '../core/errors.ts';
+import type { News } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
 import {
   type Counter,
@@ -47,6 +48,20 @@ export function newFamilies() {
       { name: 'llm_cost_usd_total', help: 'What calls cost, in US dollars. Without those that have no price.' },
       { countedPerShown: NANO },
     ),
+    promptCacheSaved: new CounterFamily(
+      {
+        name: 'llm_prompt_cache_saved_usd_total',
+        help: "What input cost less since it came from providers' prompt caches, in US dollars.",
+      },
+      { countedPerShown: NANO },
+    ),
+    promptCacheSurcharge: new CounterFamily(
+      {
+        name: 'llm_prompt_cache_surcharge_usd_total',
+        help: "What input cost more since it was written to providers' prompt caches, in US dollars.",
+      },
+      { countedPerShown: NANO },
+    ),
     unpriced: counter(
       'llm_unpriced_calls_total',
       'Calls that cost something unknown: there is no price for the model.',
@@ -86,6 +101,8 @@ export class TargetSeries {
   #violations: Counter | undefined;
   #cost: Counter | undefined;
   #unpriced: Counter | undefined;
+  #saved: Counter | undefined;
+  #surcharge: Counter | undefined;
 
   constructor(families: Families, provider: string, model: string) {
     this.#families = families;
@@ -110,6 +127,14 @@ export class TargetSeries {
   get unpriced(): Counter {
     this.#unpriced ??= this.#families.unpriced.series(this.#labels);
     return this.#unpriced;
+  }
+
+  /** An answer used the provider's prompt cache. */
+  promptCache({ savedNanoUsd, surchargeNanoUsd }: Extract<News, { type: 'prompt_cache' }>): void {
+    this.#saved ??= this.#families.promptCacheSaved.series(this.#labels);
+    this.#surcharge ??= this.#families.promptCacheSurcharge.series(this.#labels);
+    this.#saved.value += Number(savedNanoUsd);
+    this.#surcharge.value += Number(surchargeNanoUsd);
   }
 
   get violations(): Counter {

@@ -285,6 +285,8 @@ describe('a rule', () => {
           hedging: { afterMs: 800, max: 2 },
           escalation: { on: ['truncated', 'refused', 'empty', 'schema'], to: [TERRA] },
           shadowing: { to: SOL, share: 1 },
+          context: [],
+          promptCache: undefined,
           cacheTtlMs: 600_000,
         },
       },

@@ -41,6 +41,7 @@ const news: readonly News[] = [
     },
   },
   { type: 'fallback_answered', answer: 'default' },
+  { type: 'prompt_cache', target, savedNanoUsd: 1n, surchargeNanoUsd: 1n },
 ];
 
 /** A page of metrics on which every metric has a series. */

@@ -329,6 +329,7 @@ describe('the outcome of a completion', () => {
       finishReason: FinishReason.STOP,
       error: undefined,
       warnings: 1,
+      messagesLeftOut: 0,
       cacheStatus: CacheStatus.BYPASS,
       attempts: [create(AttemptSchema)],
       requestType: 'summary',
