@@ -5,6 +5,7 @@ import type { Clock } from './core/clock.ts';
 import { GatewayError } from './core/errors.ts';
 import { may } from './core/roles.ts';
 import { providerHealth } from './resilience/provider-health.ts';
+import { alertsAdmin } from './services/admin/alerts.ts';
 import { type CacheScope, cacheAdmin } from './services/admin/cache.ts';
 import { type Asked, type KnownProvider, providersAdmin } from './services/admin/providers.ts';
 import { usageAdmin } from './services/admin/usage.ts';
@@ -17,14 +18,14 @@ import { type Division, totalOf, usageReport } from './usage/report.ts';
 
 export interface AdministrationParts {
   readonly snapshots: Pick<Snapshots<Serving>, 'current' | 'use'>;
-  readonly lasting: Pick<Lasting, 'clock' | 'answers' | 'store'>;
+  readonly lasting: Pick<Lasting, 'clock' | 'answers' | 'store' | 'alertBook'>;
   /** The labels that usage is counted by. */
   readonly usageLabels: readonly string[];
 }
 
 /** What stands behind the AdminService, as far as it is to be seen. */
 export function administration({ snapshots, lasting, usageLabels }: AdministrationParts): AdminParts {
-  const { clock, answers, store } = lasting;
+  const { clock, answers, store, alertBook } = lasting;
   return {
     providers: providersAdmin({
       on: () => knownProviders(snapshots.current, clock),
@@ -44,6 +45,7 @@ export function administration({ snapshots, lasting, usageLabels }: Administrati
         return { groups, total: totalOf(groups) };
       },
     }),
+    alerts: alertsAdmin({ newest: (most) => alertBook.newest(most) }),
     hasOperators: () => snapshots.current.config.access.keys.some((key) => isOperator(key, clock)),
   };
 }

@@ -1,5 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { HealthStatus } from '#gen/antiphon/v1/health_pb.js';
+import { AlertBook } from './alerts/book.ts';
+import { CallAlerts, type EndedCall } from './alerts/call-alerts.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { Answers } from './cache/answers.ts';
 import { placesOf } from './cache/place.ts';
@@ -16,6 +18,7 @@ import { FALLBACK_PROVIDER } from './routing/goals.ts';
 import type { Lasting, Serving } from './serving.ts';
 import { type OpenStore, openStore, type StoreStanding } from './stores/open.ts';
 import { type ContentCapture, contentCapture } from './telemetry/content.ts';
+import { readCost } from './telemetry/cost.ts';
 import type { Log } from './telemetry/log.ts';
 import { fanOut, newsLog } from './telemetry/news-log.ts';
 import { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/otel.ts';
@@ -61,7 +64,9 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
   const opened = await openedStore(config, clock, log, telemetry);
   const { store, standing, values } = opened;
   made.store = opened;
-  const tell = fanOut(telemetry.tell, newsLog(log, clock));
+  const alertBook = new AlertBook(clock);
+  const tell = fanOut(telemetry.tell, newsLog(log, clock), alertBook.tell);
+  const callAlerts = new CallAlerts(config.alerts, { clock, tell });
   const answers = new Answers(config.cache, { clock, ...(config.store.redis ? { store } : {}) });
   made.answers = answers;
   await warm(config, answers, log);
@@ -70,11 +75,12 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
   const { metrics } = telemetry;
   const record = recorder({ metrics, log, redact });
   const lasting: Lasting = {
-    ...{ log, clock, redact, metrics, tell, memoryShare, answers, store },
+    ...{ log, clock, redact, metrics, tell, memoryShare, answers, store, alertBook, callAlerts },
     record: (outcome) => {
       record(outcome);
       usage.add(usedBy(outcome));
       if (outcome.error) audit.refused(refusalOf(outcome, outcome.error.kind));
+      callAlerts.add(endedOf(outcome));
     },
     states: new ProviderStates(config, clock, tell),
     listings: new Map(),
@@ -154,6 +160,14 @@ const usedBy = ({ team = '', caller, target, error, attempts, labels }: CallOutc
   failed: error !== undefined,
   attempts,
   labels,
+});
+
+const endedOf = ({ target, error, startedMs, endedMs, attempts }: CallOutcome): EndedCall => ({
+  target,
+  error: error?.kind,
+  durationMs: endedMs - startedMs,
+  tries: attempts.length,
+  nanoUsd: attempts.reduce((sum, { cost }) => sum + (readCost(cost).nanoUsd ?? 0), 0),
 });
 
 const gaugesOfStore = (standing: StoreStanding | undefined) => ({

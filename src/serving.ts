@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ProviderHealth } from '#gen/antiphon/v1/health_pb.js';
 import type { Model } from '#gen/antiphon/v1/model_pb.js';
+import type { AlertBook } from './alerts/book.ts';
+import type { CallAlerts } from './alerts/call-alerts.ts';
 import type { Catalogue } from './catalogue/catalogue.ts';
 import { dayOf } from './catalogue/day.ts';
 import { MAX_LISTED } from './catalogue/listed.ts';
@@ -24,6 +26,8 @@ export interface Lasting
   readonly states: ProviderStates;
   readonly store: Store;
   readonly listings: Listings;
+  readonly alertBook: Pick<AlertBook, 'newest'>;
+  readonly callAlerts: Pick<CallAlerts, 'configure'>;
   readonly log: Log;
   readonly clock: Clock;
 }

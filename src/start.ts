@@ -99,6 +99,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
       }
       access.reconfigure(next.access);
       answers.configure(next.cache);
+      lasting.callAlerts.configure(next.alerts);
       const { knownTargets: known, knownProviders } = knownNames(next, clock);
       telemetry.know({ known, knownProviders });
       telemetry.configReloaded('ok');

@@ -21,6 +21,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   access: ['core'],
   config: [
     'access',
+    'alerts',
     'core',
     'cache',
     'catalogue',
@@ -51,6 +52,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
     'gen',
   ],
   audit: ['core', 'stores'],
+  alerts: ['core', 'resilience'],
   telemetry: ['core', 'gen'],
   events: ['core', 'gen'],
   services: ['core', 'catalogue', 'gen'],
@@ -76,6 +78,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   ],
   'upstreams.ts': ['core', 'config', 'backends', 'layers', 'providers'],
   'serving.ts': [
+    'alerts',
     'core',
     'cache',
     'config',
@@ -94,6 +97,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   'snapshots.ts': ['core'],
   'lasting.ts': [
     'audit',
+    'alerts',
     'core',
     'cache',
     'config',

@@ -1,3 +1,4 @@
+import type { AlertSettings } from '../alerts/settings.ts';
 import { cacheOf } from './cache.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, MediaConfig, MockConfig, ServerConfig } from './config.ts';
@@ -5,12 +6,14 @@ import { fallbackOf } from './fallback.ts';
 import { quotasOf } from './quotas.ts';
 import { resilienceOf } from './resilience.ts';
 import type { FileConfig } from './schema.ts';
+import type { AlertsEntry } from './schema-alerts.ts';
 import type { Selection } from './selection.ts';
 import { storeOf } from './store.ts';
 import { thriftOf } from './thrift.ts';
 import { timeoutsOf } from './timeouts.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+const NANOS_PER_USD = 1e9;
 
 const serverOf = ({ server }: FileConfig): ServerConfig => ({
   host: server.host,
@@ -44,6 +47,14 @@ const mockOf = ({ mock }: FileConfig): MockConfig => ({
   errorRate: mock.error_rate,
 });
 
+const alertsOf = (alerts: AlertsEntry): AlertSettings => ({
+  errorRate: alerts.error_rate,
+  latencyP95Ms: alerts.latency_p95_ms,
+  nanoUsdPerHour: alerts.usd_per_hour === undefined ? undefined : Math.round(alerts.usd_per_hour * NANOS_PER_USD),
+  windowMs: alerts.window_ms,
+  minCalls: alerts.min_calls,
+});
+
 type Said = Pick<Config, 'access' | 'tls' | 'files' | 'secrets' | 'notices'>;
 
 /** Puts together what was read and what was settled. */
@@ -57,6 +68,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   quotas: quotasOf(config),
   usage: { labels: config.usage.labels, keptMs: config.usage.keep_days * DAY_MS },
   audit: { keptMs: config.audit.keep_days * DAY_MS, refusalsPerMinute: config.audit.refusals_per_minute },
+  alerts: alertsOf(config.alerts),
   fallback: fallbackOf(config),
   cache: cacheOf(config.cache),
   thrift: thriftOf(config.thrift),

@@ -1,4 +1,5 @@
 import type { AccessSettings } from '../access/key-record.ts';
+import type { AlertSettings } from '../alerts/settings.ts';
 import type { CacheSettings } from '../cache/settings.ts';
 import type { ApiKey } from '../core/call.ts';
 import type { ProviderSettings } from '../providers/provider.ts';
@@ -163,6 +164,8 @@ export interface Config {
   readonly quotas: QuotaSettings;
   readonly usage: UsageConfig;
   readonly audit: AuditConfig;
+  /** When operators are told of calls. */
+  readonly alerts: AlertSettings;
   readonly fallback: FallbackConfig;
   readonly cache: CacheSettings;
   /** What spares tokens, where a rule says so. */

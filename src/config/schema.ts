@@ -17,6 +17,7 @@ import {
   whole,
 } from './fields.ts';
 import { accessSchema } from './schema-access.ts';
+import { alertsSchema } from './schema-alerts.ts';
 import { auditSchema } from './schema-audit.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { catalogueSchema } from './schema-catalogue.ts';
@@ -171,6 +172,7 @@ export const fileSchema = z
     quotas: quotasSchema.prefault({}),
     usage: usageSchema.prefault({}),
     audit: auditSchema.prefault({}),
+    alerts: alertsSchema.prefault({}),
     cache: cacheSchema.prefault({}),
     thrift: thriftSchema.prefault({}),
     limits: limitsSchema.prefault({}),

@@ -1,3 +1,4 @@
+import type { AlertKind, Crossing } from './alert.ts';
 import type { ErrorKind } from './errors.ts';
 import type { Limit, LimitUnit, LimitWindow, Subject, SubjectKind } from './limits.ts';
 import type { EscalationCause, Priority } from './policy.ts';
@@ -82,6 +83,8 @@ export type News =
     }
   /** A share of a limit is used up, from 0 to 1. */
   | { readonly type: 'limit_alert'; readonly subject: Subject; readonly limit: Limit; readonly share: number }
+  /** Calls have reached a threshold of the operator's. */
+  | ({ readonly type: 'alert'; readonly kind: Exclude<AlertKind, 'limit'> } & Omit<Crossing, 'kind'>)
   /** The store failed, so that a call went on without its limits. */
   | { readonly type: 'limits_unchecked'; readonly cause: string };
 

@@ -58,7 +58,7 @@ export interface LastFailure {
   readonly atMs: number;
 }
 
-/** What has become of the tries of the last minute, in milliseconds where it is a time. */
+/** What has become of the tries of a window, in milliseconds where it is a time. */
 export interface OutcomeSummary {
   readonly calls: number;
   /** Those that failed at the provider. */
@@ -72,14 +72,16 @@ export interface OutcomeSummary {
   readonly lastFailure: LastFailure | undefined;
 }
 
-/** How the tries at one target ended within the last minute. About 5 kB at the most. */
+/** How the tries at one target ended lately. About 5 kB at the most. */
 export class Outcomes {
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #window = new SlidingWindow(WINDOW_MS, BUCKETS, () => new Tally());
+  readonly #window: SlidingWindow<Tally>;
   #lastFailure: LastFailure | undefined;
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  /** `windowMs`: how far back it looks, a minute by default. */
+  constructor(clock: Pick<Clock, 'now'>, windowMs = WINDOW_MS) {
     this.#clock = clock;
+    this.#window = new SlidingWindow(windowMs, BUCKETS, () => new Tally());
   }
 
   succeeded(durationMs: number): void {

@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import { type ErrorKind, errorKinds, errorRule } from '../core/errors.ts';
 import type { Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
+import { alertMetrics } from './alert-metrics.ts';
 import { authMetrics } from './auth-metrics.ts';
 import { type CacheGauges, cacheMetrics } from './cache-metrics.ts';
 import { configMetrics, type ReloadResult } from './config-metrics.ts';
@@ -110,8 +111,8 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const series = new SeriesIndex(families, maxModels);
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
-  const limits = limitMetrics();
   const thrift = thriftMetrics();
+  const told = [resilience, limitMetrics(), alertMetrics(), thrift];
   const providers = new Set<string>();
   const know = ({ known, knownProviders = [] }: KnownNames) => {
     for (const provider of [...knownProviders, ...known.map((target) => target.provider)]) {
@@ -129,9 +130,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const all = [
     ...Object.values(families),
     ...keyMetrics(keysAside),
-    ...resilience.families,
-    ...limits.families,
-    ...thrift.families,
+    ...told.flatMap(({ families }) => families),
     ...cached.families,
     ...config.families,
     ...auth.families,
@@ -143,9 +142,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
     metrics: recording(series),
     tell(news) {
       if (news.type === 'cache') return cached.tell(news);
-      resilience.tell(news);
-      limits.tell(news);
-      thrift.tell(news);
+      for (const { tell } of told) tell(news);
       if (news.type === 'prompt_cache') series.at(news.target).promptCache(news);
     },
     configReloaded: config.reloaded,

@@ -30,6 +30,8 @@ export function newsLog(log: Logger, clock: Pick<Clock, 'now'>): Tell {
         return limited.warn({ provider: news.provider, cause: news.cause }, 'calls refused: no turn at the provider');
       case 'limit_alert':
         return tellLimit(log, news);
+      case 'alert':
+        return tellAlert(log, news);
       case 'limits_unchecked':
         return limited.warn({ cause: news.cause }, 'calls go on without limits: the store fails');
       case 'ended_for_memory':
@@ -44,6 +46,10 @@ function tellLimit(log: Logger, { subject, limit, share }: NewsOf<'limit_alert'>
   const { unit, window, amount } = limit;
   const fields = { subject: subject.kind, name: subject.name, unit, window, limit: amount };
   log.warn({ ...fields, used_percent: Math.round(share * 100) }, 'a limit is nearly used up, or is');
+}
+
+function tellAlert(log: Logger, { kind, subject, value, threshold }: NewsOf<'alert'>): void {
+  log.warn({ kind, subject, value, threshold }, 'an alert: a threshold is reached');
 }
 
 /** At most one line a second for each message with the same fields. They are from closed sets, so that these are few. */

@@ -83,6 +83,11 @@ describe('a line', () => {
       ['warn', { provider: 'openai', cause: 'full', calls: 1 }, 'calls refused: no turn at the provider'],
     ],
     [
+      'an alert',
+      { type: 'alert', kind: 'cost', subject: 'all calls', value: 12.5, threshold: 10 },
+      ['warn', { kind: 'cost', subject: 'all calls', value: 12.5, threshold: 10 }, 'an alert: a threshold is reached'],
+    ],
+    [
       'a call that was ended',
       { type: 'ended_for_memory' },
       ['error', {}, 'a call under way was ended: memory is short'],
