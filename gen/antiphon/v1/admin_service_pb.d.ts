@@ -117,6 +117,7 @@ export declare const ProviderInfoSchema: GenMessage<ProviderInfo>;
 export declare type TestProviderRequest = Message<"antiphon.v1.TestProviderRequest"> & {
   /**
    * The name under which it is configured. NOT_FOUND: there is none of that name, or it is not switched on.
+   * FAILED_PRECONDITION: it has no list of models to ask for.
    *
    * @generated from field: string provider = 1;
    */
@@ -950,14 +951,14 @@ export declare type Alert = Message<"antiphon.v1.Alert"> & {
   message: string;
 
   /**
-   * What was reached, for example 0.8 of a limit, or the error rate.
+   * What was reached: a share from 0 to 1 of a limit or of the calls, milliseconds, or US dollars.
    *
    * @generated from field: double value = 5;
    */
   value: number;
 
   /**
-   * What it is compared with.
+   * What it is compared with, in the same unit. Of a limit: the share that is to be told.
    *
    * @generated from field: double threshold = 6;
    */
@@ -1147,28 +1148,28 @@ export enum AlertKind {
   UNSPECIFIED = 0,
 
   /**
-   * A share of a limit is used up.
+   * A share of a limit is used up. Told once for each window of the limit.
    *
    * @generated from enum value: ALERT_KIND_LIMIT = 1;
    */
   LIMIT = 1,
 
   /**
-   * The share of calls that fail.
+   * The share of calls that fail, to a model or in all. Failures that are their callers' are left out.
    *
    * @generated from enum value: ALERT_KIND_ERROR_RATE = 2;
    */
   ERROR_RATE = 2,
 
   /**
-   * How long calls take.
+   * How long calls that succeed take, to a model or in all: the time that 95 of 100 do not exceed.
    *
    * @generated from enum value: ALERT_KIND_LATENCY = 3;
    */
   LATENCY = 3,
 
   /**
-   * What an hour costs.
+   * What the last hour cost, all calls of this replica together.
    *
    * @generated from enum value: ALERT_KIND_COST = 4;
    */
@@ -1183,7 +1184,8 @@ export declare const AlertKindSchema: GenEnum<AlertKind>;
 /**
  * AdminService shows and changes how the gateway runs, while it runs.
  *
- * Every method needs a key with the role "admin"; those that only show may be called with the role "viewer" as well.
+ * Every method needs a key with the role "admin", or gives PERMISSION_DENIED; those that only show may be called with the
+ * role "viewer" as well.
  * Without any such key in the configuration the service refuses everything with UNAUTHENTICATED. Every change, and every
  * try at one, is in the audit log.
  *

@@ -275,7 +275,8 @@ export const AlertKind = /*@__PURE__*/
 /**
  * AdminService shows and changes how the gateway runs, while it runs.
  *
- * Every method needs a key with the role "admin"; those that only show may be called with the role "viewer" as well.
+ * Every method needs a key with the role "admin", or gives PERMISSION_DENIED; those that only show may be called with the
+ * role "viewer" as well.
  * Without any such key in the configuration the service refuses everything with UNAUTHENTICATED. Every change, and every
  * try at one, is in the audit log.
  *
