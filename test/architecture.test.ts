@@ -18,7 +18,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   thrift: ['core', 'gen'],
   resilience: ['core', 'gen'],
   routing: ['core', 'catalogue', 'gen'],
-  access: ['core'],
+  access: ['core', 'stores'],
   config: [
     'access',
     'alerts',

@@ -30,8 +30,9 @@ export class Access implements Authenticator {
     this.#now = this.#of(settings);
   }
 
-  #of({ keys, teams }: AccessSettings): Authenticator {
+  #of({ keys, teams, isOpenInWords }: AccessSettings): Authenticator {
     const { sources = [], ...parts } = this.#parts;
-    return authenticator({ ...parts, sources: [keyList(keys), ...sources], teams });
+    // The configuration has the last word: keys from elsewhere do not close what it has opened.
+    return authenticator({ ...parts, sources: [keyList(keys), ...(isOpenInWords ? [] : sources)], teams });
   }
 }
