@@ -78,7 +78,7 @@ async function serve(): Promise<void> {
   // From here on, so that one that comes during the start is no end: it is done when there is something to reload.
   process.on('SIGHUP', () => void started.promise.then(({ ask }) => ask()));
   try {
-    const running = await start(config, log, { redactor });
+    const running = await start(config, log, { redactor, source });
     process.stderr.write(greeting(config, running.addresses));
     for (const notice of config.notices) log.info({ notice }, 'notice');
     const reloading = reloads(running, source, log);

@@ -1,6 +1,7 @@
 import type { Config } from './config/config.ts';
 import { loadProcessConfig } from './config/environment.ts';
 import { ConfigError } from './config/problem.ts';
+import type { RuntimeSettings } from './config/runtime-settings.ts';
 import { WatchedFiles, watchFiles } from './config/watch.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { reloading } from './snapshots.ts';
@@ -19,7 +20,7 @@ export class ConfigSource {
   }
 
   /** Errors: ConfigError. */
-  read(): Config {
+  read(settings?: RuntimeSettings): Config {
     const files = new Set<string>();
     const reading = (path: string) => {
       files.add(path);
@@ -27,13 +28,20 @@ export class ConfigSource {
     };
     try {
       // The first time, the file may be a pipe. Later, opening one could wait for ever.
-      const config = loadProcessConfig(reading, this.#last && 'regular');
+      const config = loadProcessConfig(reading, this.#last && 'regular', settings);
       checkSuccessor(config, this.#last);
       this.#last = config;
       return config;
     } finally {
       this.#files = [...files];
     }
+  }
+
+  /** The same, to see whether it could be used: a change of the files is still to be told of. Errors: ConfigError. */
+  check(settings?: RuntimeSettings): Config {
+    const config = loadProcessConfig(undefined, this.#last && 'regular', settings);
+    checkSuccessor(config, this.#last);
+    return config;
   }
 }
 
@@ -58,13 +66,13 @@ export interface Reloads {
  * told of, and the last good one stays.
  */
 export function reloads(
-  running: Pick<Running, 'reload' | 'reloadRefused'>,
+  running: Pick<Running, 'read' | 'reload' | 'reloadRefused'>,
   source: Pick<ConfigSource, 'files' | 'read' | 'watched'>,
   log: Pick<Log, 'info' | 'warn' | 'error'>,
   clock: Pick<Clock, 'after'> = systemClock,
 ): Reloads {
   const reload = reloading({
-    load: () => source.read(),
+    load: () => running.read?.() ?? source.read(),
     apply(config) {
       const fixed = running.reload(config);
       if (fixed.length > 0) log.warn({ parts: fixed }, 'these parts of the configuration take effect after a restart');

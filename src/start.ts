@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import { Access } from './access/access.ts';
 import { administration } from './administration.ts';
+import { changeable } from './changeable.ts';
 import { exposureProblems, lossProblems } from './config/access.ts';
 import type { Config } from './config/config.ts';
 import { ConfigError } from './config/problem.ts';
@@ -16,6 +17,7 @@ import { adminService } from './services/admin.ts';
 import { healthResponse } from './services/health.ts';
 import { llmService } from './services/llm.ts';
 import { type Serving, serving } from './serving.ts';
+import type { SettingsSource } from './settings/live-settings.ts';
 import { Snapshots } from './snapshots.ts';
 import type { StoreStanding } from './stores/open.ts';
 import type { Log } from './telemetry/log.ts';
@@ -31,6 +33,10 @@ export interface Running {
    * differ and need a restart to take effect. Errors: a defect; then the one before stays.
    */
   reload(config: Config): readonly string[];
+  /**
+   * Reads the configuration again, with what was changed at run time. Undefined: nothing can be read. Errors: ConfigError.
+   */
+  readonly read?: () => Config;
   /** Counts a configuration that could not be used. */
   reloadRefused(): void;
   /** Lets calls in flight end, as configured, and stops. */
@@ -41,6 +47,8 @@ export interface Running {
 
 export interface StartOptions {
   readonly clock?: Clock;
+  /** Where the configuration is read again. Without it nothing of it is changed at run time. */
+  readonly source?: SettingsSource;
   /** Masks the secrets of the configuration, and learns those of the ones that follow. */
   readonly redactor?: LearningRedactor;
   /** The share of the process's memory that is in use, from 0 to 1. */
@@ -51,11 +59,11 @@ export interface StartOptions {
 export async function start(config: Config, log: Log, options: StartOptions = {}): Promise<Running> {
   const { clock = systemClock, redactor = new LearningRedactor(config.secrets), memory = memoryShare() } = options;
   const { redact } = redactor;
-  const made: { serving?: Snapshots<Serving>; servers?: Servers } = {};
+  const made: Made = {};
   const inEffect = () => made.serving?.current;
   const kept = await openLasting(config, log, { clock, redact, memoryShare: memory, serving: inEffect });
   const { lasting, telemetry, standing } = kept;
-  const { states, record, answers } = lasting;
+  const { record } = lasting;
   const snapshots = new Snapshots(serving(config, lasting), (error) => log.error({ error }, 'could not close'));
   made.serving = snapshots;
   const health = healthOf(
@@ -73,41 +81,81 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   });
   const providers = () => snapshots.current.statuses();
   const { snapshot, tracing } = telemetry;
-  const access = new Access(config.access, { clock, failed: telemetry.authFailed });
-  const tools = { access, tracing, redact, log, clock, newId: randomUUID };
-  const admin = adminService(administration({ snapshots, lasting, usageLabels: config.usage.labels }));
-  const doors = { ...tools, config: config.server, tls: config.tls, service, admin, health, providers, snapshot };
-  try {
-    made.servers = await startServers(doors);
-  } catch (error) {
+  const change = changeable({
+    ...{ values: kept.values, audit: kept.audit, clock, redact, log, source: options.source },
+    inEffect: () => snapshots.current.config,
+    check: (next) => checkAccess(config, snapshots.current.config, next),
+    apply: (next) => apply(next),
+    rejected: () => telemetry.configReloaded('rejected'),
+  });
+  const access = new Access(config.access, { clock, failed: telemetry.authFailed, sources: [change.keys] });
+  const apply = applying(config, { made, snapshots, kept, redactor, access, clock });
+  const close = async () => {
+    change.close();
     await snapshots.close();
     await kept.close();
+  };
+  const tools = { access, tracing, redact, log, clock, newId: randomUUID };
+  const admin = adminService({
+    ...administration({ snapshots, lasting, usageLabels: config.usage.labels }),
+    ...change.admin,
+  });
+  const doors = { ...tools, config: config.server, tls: config.tls, service, admin, health, providers, snapshot };
+  try {
+    // Before the doors open, so that nobody meets what was changed since.
+    await change.begin();
+    made.servers = await startServers(doors);
+  } catch (error) {
+    await close();
     throw error;
   }
   return {
-    ...running(made.servers, snapshots, kept),
-    reload(next) {
-      checkAccess(config, snapshots.current.config, next);
-      if (next.tls && hasSameTls(config, next)) made.servers?.renewTls(next.tls);
-      redactor.learn(next.secrets);
-      states.reconfigure(next);
-      try {
-        snapshots.swap(serving(next, lasting));
-      } catch (error) {
-        states.reconfigure(snapshots.current.config);
-        throw error;
-      }
-      access.reconfigure(next.access);
-      answers.configure(next.cache);
-      lasting.callAlerts.configure(next.alerts);
-      const { knownTargets: known, knownProviders } = knownNames(next, clock);
-      telemetry.know({ known, knownProviders });
-      telemetry.configReloaded('ok');
-      return fixedParts(config, next);
-    },
+    ...running(made.servers, telemetry, close),
+    reload: apply,
+    ...(options.source ? { read: () => change.settings.read() } : {}),
     reloadRefused: () => telemetry.configReloaded('rejected'),
   };
 }
+
+/** What is made later than those who ask for it. */
+interface Made {
+  serving?: Snapshots<Serving>;
+  servers?: Servers;
+}
+
+interface ApplyingParts {
+  readonly made: Made;
+  readonly snapshots: Snapshots<Serving>;
+  readonly kept: Opened;
+  readonly redactor: LearningRedactor;
+  readonly access: Access;
+  readonly clock: Clock;
+}
+
+/** Makes what puts another configuration into effect; `config` is that of the start. */
+const applying =
+  (config: Config, { made, snapshots, kept, redactor, access, clock }: ApplyingParts): Running['reload'] =>
+  (next) => {
+    const { lasting, telemetry } = kept;
+    const { states, answers } = lasting;
+    checkAccess(config, snapshots.current.config, next);
+    if (next.tls && hasSameTls(config, next)) made.servers?.renewTls(next.tls);
+    redactor.learn(next.secrets);
+    states.reconfigure(next);
+    try {
+      snapshots.swap(serving(next, lasting));
+    } catch (error) {
+      states.reconfigure(snapshots.current.config);
+      throw error;
+    }
+    access.reconfigure(next.access);
+    answers.configure(next.cache);
+    lasting.callAlerts.configure(next.alerts);
+    const { knownTargets: known, knownProviders } = knownNames(next, clock);
+    telemetry.know({ known, knownProviders });
+    telemetry.configReloaded('ok');
+    return fixedParts(config, next);
+  };
 
 /** The address stays that of the start, whatever the file says of it by now. Errors: ConfigError. */
 function checkAccess({ server }: Config, now: Config, { access }: Config): void {
@@ -149,10 +197,9 @@ const fixedParts = (one: Config, other: Config): readonly string[] => [
 const address = ({ host, port }: { host: string; port: number }): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-function running(servers: Servers, path: Pick<Serving, 'close'>, { telemetry, close }: Opened) {
+function running(servers: Servers, telemetry: Pick<Opened['telemetry'], 'metricsAddress'>, close: () => Promise<void>) {
   const stop = async (doors: Promise<void>) => {
     await doors;
-    await path.close();
     await close();
   };
   return {

@@ -1,7 +1,7 @@
 import type { AlertSettings } from '../alerts/settings.ts';
 import { cacheOf } from './cache.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
-import type { Config, MediaConfig, MockConfig, ServerConfig } from './config.ts';
+import type { Config, MediaConfig, MockConfig, ServerConfig, SettingsConfig } from './config.ts';
 import { fallbackOf } from './fallback.ts';
 import { quotasOf } from './quotas.ts';
 import { resilienceOf } from './resilience.ts';
@@ -55,10 +55,10 @@ const alertsOf = (alerts: AlertsEntry): AlertSettings => ({
   minCalls: alerts.min_calls,
 });
 
-type Said = Pick<Config, 'access' | 'tls' | 'files' | 'secrets' | 'notices'>;
+type Said = Pick<Config, 'access' | 'tls' | 'files' | 'secrets' | 'notices'> & Pick<SettingsConfig, 'changed'>;
 
 /** Puts together what was read and what was settled. */
-export const assemble = (config: FileConfig, selection: Selection, said: Said): Config => ({
+export const assemble = (config: FileConfig, selection: Selection, { changed, ...said }: Said): Config => ({
   ...selection,
   ...said,
   server: serverOf(config),
@@ -69,6 +69,7 @@ export const assemble = (config: FileConfig, selection: Selection, said: Said): 
   usage: { labels: config.usage.labels, keptMs: config.usage.keep_days * DAY_MS },
   audit: { keptMs: config.audit.keep_days * DAY_MS, refusalsPerMinute: config.audit.refusals_per_minute },
   alerts: alertsOf(config.alerts),
+  settings: { changed, quotas: config.quotas, routing: config.routing },
   fallback: fallbackOf(config),
   cache: cacheOf(config.cache),
   thrift: thriftOf(config.thrift),

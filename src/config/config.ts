@@ -15,7 +15,9 @@ import type { RoutingSettings } from '../routing/settings.ts';
 import type { StoreSettings } from '../stores/settings.ts';
 import type { ThriftSettings } from '../thrift/settings.ts';
 import type { CatalogueConfig } from './catalogue-overrides.ts';
+import type { RuntimeSettings } from './runtime-settings.ts';
 import type { TlsConfig } from './tls.ts';
+import type { Branch } from './tree.ts';
 
 /** One provider that is switched on. */
 export interface ProviderConfig {
@@ -130,6 +132,15 @@ export interface FallbackConfig {
   readonly always: string | undefined;
 }
 
+/** What can be changed at run time, as it is in effect. */
+export interface SettingsConfig {
+  /** What was changed. Undefined: nothing was laid over the file and the environment. */
+  readonly changed: RuntimeSettings | undefined;
+  /** The section as the file would have it, with defaults. Plain data. */
+  readonly quotas: Branch;
+  readonly routing: Branch;
+}
+
 /** Everything that can be set, checked and complete. Made once at start-up, and again when the file has changed. */
 export interface Config {
   /** False: every call gets the fallback answer, and no provider is asked anything. */
@@ -166,6 +177,7 @@ export interface Config {
   readonly audit: AuditConfig;
   /** When operators are told of calls. */
   readonly alerts: AlertSettings;
+  readonly settings: SettingsConfig;
   readonly fallback: FallbackConfig;
   readonly cache: CacheSettings;
   /** What spares tokens, where a rule says so. */

@@ -13,6 +13,7 @@ import { overlay } from './overlay.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { resolveProviders } from './providers.ts';
 import { referredFiles } from './referred-files.ts';
+import { layOver, type RuntimeSettings, settingsNotices } from './runtime-settings.ts';
 import { secretsOf } from './secrets.ts';
 import { select } from './selection.ts';
 import { sourcesOf } from './sources.ts';
@@ -42,11 +43,16 @@ const impliedProvider = (variables: Variables) =>
   variables.has('LLM_BASE_URL') && !variables.has('LLM_PROVIDER') ? COMPATIBLE : undefined;
 
 /**
- * Makes the configuration from the environment and the file that ANTIPHON_CONFIG names. The environment wins.
+ * Makes the configuration from the environment and the file that ANTIPHON_CONFIG names. The environment wins, and over both
+ * win the settings that were changed at run time.
  *
  * Errors: ConfigError with every problem at once. No problem and no notice holds a value that may be a secret.
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>, readFile: ReadFile): Config {
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  readFile: ReadFile,
+  settings?: RuntimeSettings,
+): Config {
   const variables = setVariables(env);
   const files = new Set<string>();
   const read: ReadFile = (path, ...bounds) => {
@@ -57,7 +63,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
   const overlaid = overlay(isBranch(file.content) ? file.content : {}, variables);
   const { origins } = overlaid;
   const expanded = expand(overlaid.tree, variables, (path) => origins.has(pathText(path)), referredFiles(read));
-  const checked = check(expanded.tree, (path) => origins.has(pathText(path)) || expanded.referred.has(pathText(path)));
+  const { tree, isChanged } = layOver(expanded.tree, settings);
+  const isText = (path: string) => origins.has(path) || expanded.referred.has(path);
+  const checked = check(tree, (path) => !isChanged(path) && isText(pathText(path)));
   const { config } = checked;
   const inFile = Object.keys(valueAt(file.content, ['providers']) ?? {});
   const sources = sourcesOf({ ...expanded, origins, inFile });
@@ -82,16 +90,21 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>, re
   );
 
   const secrets = secretsOf(expanded.tree, expanded.references, variables);
-  if (problems.length > 0) throw new ConfigError(presentable(problems, origins, secrets));
+  if (problems.length > 0) throw new ConfigError(presentable(problems, originsLeft(origins, settings), secrets));
   const on = selected.selection.providers.map(({ name }) => name);
-  const idle = idleLimits(config, who.access, on);
-  const notices = [...generalNotices(variables, config, providers), ...idle, ...selected.notices];
+  const notices = [
+    ...generalNotices(variables, config, providers),
+    ...settingsNotices(variables, settings),
+    ...idleLimits(config, who.access, on),
+    ...selected.notices,
+  ];
   return assemble(config, selected.selection, {
     access: who.access,
     tls: secured.tls,
     files: [...files],
     secrets,
     notices,
+    changed: settings,
   });
 }
 
@@ -104,6 +117,10 @@ function firstOfEachPlace(...steps: readonly (readonly Problem[])[]): Problem[] 
   }
   return found;
 }
+
+/** Those of variables that settings have taken the place of are none any more. */
+const originsLeft = (origins: ReadonlyMap<string, string>, settings: RuntimeSettings | undefined) =>
+  new Map([...origins].filter(([path]) => !(settings?.allowedModels && path === 'models.allowed')));
 
 /** Names the variable that a value came from; and masks secrets, though none should be there. */
 function presentable(problems: readonly Problem[], origins: ReadonlyMap<string, string>, secrets: readonly string[]) {

@@ -1,6 +1,7 @@
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { readAtMost } from '../../src/config/read-file.ts';
+import type { RuntimeSettings } from '../../src/config/runtime-settings.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { redactor } from '../../src/core/redact.ts';
 import { type Running, start } from '../../src/start.ts';
@@ -12,6 +13,8 @@ export interface TestGateway extends Running {
   readonly httpPort: number;
   /** The log's lines so far, parsed. */
   lines(): Record<string, unknown>[];
+  /** What the configuration file says from now on. */
+  write(file: string): void;
   /** Everything the log has so far, as text. */
   logText(): string;
   /** The metrics page. */
@@ -35,9 +38,15 @@ const ANTIPHON_CONFIG = 'test.yaml';
 const FREE_PORTS = { ANTIPHON_GRPC_PORT: '0', ANTIPHON_HTTP_PORT: '0', ANTIPHON_METRICS_PORT: '0' };
 
 /** What `startGateway` makes of a file with this text, which may name real ones. */
-export const configOf = (file: string | undefined, variables: Readonly<Record<string, string>> = {}): Config =>
-  loadConfig(file === undefined ? variables : { ...FREE_PORTS, ANTIPHON_CONFIG, ...variables }, (path, ...bounds) =>
-    path === ANTIPHON_CONFIG ? Buffer.from(file ?? '') : readAtMost(path, ...bounds),
+export const configOf = (
+  file: string | undefined,
+  variables: Readonly<Record<string, string>> = {},
+  settings?: RuntimeSettings,
+): Config =>
+  loadConfig(
+    file === undefined ? variables : { ...FREE_PORTS, ANTIPHON_CONFIG, ...variables },
+    (path, ...bounds) => (path === ANTIPHON_CONFIG ? Buffer.from(file ?? '') : readAtMost(path, ...bounds)),
+    settings,
   );
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
@@ -64,7 +73,10 @@ export async function startGateway({
       },
     },
   });
-  const running = await start(config, log, { clock, ...(memory ? { memory } : {}) });
+  const now = { file };
+  const read = (settings?: RuntimeSettings) => configOf(now.file, variables, settings);
+  const source = { read, check: read };
+  const running = await start(config, log, { clock, source, ...(memory ? { memory } : {}) });
   const { grpc, http, metrics } = running.addresses;
   return {
     ...running,
@@ -77,6 +89,9 @@ export async function startGateway({
         .split('\n')
         .filter(Boolean)
         .map((line) => JSON.parse(line)),
+    write(text) {
+      now.file = text;
+    },
     logText: () => logged,
     metrics: async () => (await fetch(`http://${metrics}/metrics`)).text(),
   };

@@ -37,5 +37,8 @@ export function schemaProblem(text: string, type?: 'object'): string | undefined
     : 'must be at most 64 levels deep and have at most 50,000 values';
 }
 
+/** What is wrong with the text of a JSON object, or undefined. It has the bounds of a schema. */
+export const objectProblem = (text: string): string | undefined => schemaProblem(text);
+
 /** Whether a provider's options keep the contract's bounds: 8 levels, 4,096 values. */
 export const optionsWithinBounds = (options: unknown): boolean => withinShape(options, 8, 4_096);
