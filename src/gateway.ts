@@ -7,7 +7,7 @@ import type { HttpBackend } from './backends/http.ts';
 import type { Answers } from './cache/answers.ts';
 import { placesOf } from './cache/place.ts';
 import type { Directory } from './catalogue/directory.ts';
-import { priceOf } from './catalogue/price.ts';
+import { isKeepingCheaper, priceOf, promptCacheEffect } from './catalogue/price.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import { type Complete, compose, type NamedLayer } from './core/complete.ts';
@@ -30,6 +30,7 @@ import { type KeyAside, type KeyRing, keyRefusals } from './layers/keys/key-ring
 import { keys } from './layers/keys.ts';
 import { media } from './layers/media.ts';
 import { type Observer, observe } from './layers/observe.ts';
+import { promptCache } from './layers/prompt-cache.ts';
 import { retry } from './layers/retry.ts';
 import { route } from './layers/route.ts';
 import { rules } from './layers/rules.ts';
@@ -48,6 +49,7 @@ import type { ContentCapture } from './telemetry/content.ts';
 import type { KeysAside } from './telemetry/key-metrics.ts';
 import type { CallMetrics } from './telemetry/metrics.ts';
 import type { CallOutcome } from './telemetry/record.ts';
+import { PromptHints } from './thrift/prompt-hints.ts';
 import { type Upstream, upstream } from './upstreams.ts';
 
 export interface GatewayParts {
@@ -144,12 +146,21 @@ export const callLayers = (
 /** The layers around each provider, outermost first. */
 export const targetLayers = (
   { config, models, states, clock, metrics, tell, keyAside }: GatewayParts,
-  { name, wantsBytes, ring }: Pick<Upstream, 'name' | 'wantsBytes' | 'ring'>,
+  { name, wantsBytes, promptCaching, ring }: Pick<Upstream, 'name' | 'wantsBytes' | 'promptCaching' | 'ring'>,
   { budget, turns }: Pick<ProviderState, 'budget' | 'turns'>,
   room: MediaRoom,
 ): NamedLayer[] => [
   // Outermost: it depends on the target's facts, and all below on what it leaves of the request.
   { name: 'fit', layer: fitContext({ settings: config.thrift, limitsOf: models.find, tell }) },
+  // Below what may change how a prompt begins, and above all that repeats: a second try is no second sight.
+  {
+    name: 'prompt_cache',
+    layer: promptCache({
+      hints: new PromptHints(config.thrift, clock),
+      cachingOf: promptCaching,
+      isCheaper: (target) => isKeepingCheaper(models.price(target)),
+    }),
+  },
   // Above all that takes time: what cannot be paid here is not begun here.
   { name: 'afford', layer: afford() },
   // Above all that repeats, so that no try fetches again, and a slow server of files does not count against the provider.
@@ -175,7 +186,9 @@ export function gateway(parts: GatewayParts): Gateway {
   const { config, clock, models } = parts;
   const { enabled } = config;
   const price: HttpBackend['price'] = (target, usage, billing) => priceOf(usage, billing, models.price(target));
-  const upstreams = enabled ? config.providers.map((settings) => upstream(settings, { ...parts, price })) : [];
+  const upstreams = enabled
+    ? config.providers.map((settings) => upstream(settings, { ...parts, price: billed(parts, price) }))
+    : [];
   const stacks = stacksOf(parts, upstreams);
   const rings = new Map(upstreams.map(({ name, ring }) => [name, ring]));
   const telemetryNames = new Map(upstreams.map(({ name, telemetryName }) => [name, telemetryName]));
@@ -206,6 +219,15 @@ export function gateway(parts: GatewayParts): Gateway {
     },
   };
 }
+
+/** Tells what prompt caches do to the price of answers. */
+const billed =
+  ({ models, tell }: GatewayParts, price: HttpBackend['price']): HttpBackend['price'] =>
+  (target, usage, billing) => {
+    const { savedNanoUsd = 0n, surchargeNanoUsd = 0n } = promptCacheEffect(usage, billing, models.price(target)) ?? {};
+    if (savedNanoUsd + surchargeNanoUsd > 0n) tell({ type: 'prompt_cache', target, savedNanoUsd, surchargeNanoUsd });
+    return price(target, usage, billing);
+  };
 
 /** All that stands around each provider, and the provider. */
 function stacksOf(parts: GatewayParts, upstreams: readonly Upstream[]): ReadonlyMap<string, Complete> {

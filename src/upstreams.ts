@@ -27,6 +27,7 @@ export interface Upstream {
   /** Its name in the conventions for spans. Undefined: it has none. */
   readonly telemetryName: string | undefined;
   readonly wantsBytes: Provider['wantsBytes'];
+  readonly promptCaching: Provider['promptCaching'];
   readonly ring: KeyRing;
   readonly backend: Complete;
   /** Undefined: it does not list its models. */
@@ -55,6 +56,7 @@ function mocked({ name }: ProviderConfig, ring: KeyRing, { config, clock, price 
     name,
     telemetryName: undefined,
     wantsBytes: undefined,
+    promptCaching: undefined,
     ring,
     backend: priced(backend, price),
     listing: undefined,
@@ -86,6 +88,7 @@ function overHttp(
     name: provider.name,
     telemetryName: provider.telemetryName,
     wantsBytes: provider.wantsBytes,
+    promptCaching: provider.promptCaching,
     ring,
     backend: httpBackend({ provider, connections: open, price, clock, redact, maxResponseBytes, maxEventBytes }),
     listing: lister && { provider: provider.name, read: lister(readListing) },

@@ -63,7 +63,12 @@ const layersOfTargets = () => {
   const state = all.states.of('mock');
   if (!state) throw new Error('the mock is not on');
   const ring = new KeyRing([], all.clock);
-  return targetLayers(all, { name: 'mock', wantsBytes: () => true, ring }, state, mediaRoom(1));
+  return targetLayers(
+    all,
+    { name: 'mock', wantsBytes: () => true, promptCaching: undefined, ring },
+    state,
+    mediaRoom(1),
+  );
 };
 
 const names = (layers: readonly { name: string }[]) => layers.map(({ name }) => name);
@@ -83,6 +88,7 @@ describe('the order of the layers', () => {
     ]);
     expect(names(layersOfTargets())).toEqual([
       'fit', // outermost: all below depends on what it leaves of the request
+      'prompt_cache', // below what may change how a prompt begins; above all that repeats
       'afford', // above all that takes time: what cannot be paid is not begun
       'media', // above all that repeats: no try fetches again
       'retry', // above the breaker: each try is judged

@@ -47,18 +47,62 @@ function percentOf(serviceTier: string | undefined, { servicePercent }: Price): 
 const ratesFor = (inputTokens: bigint, price: Price): Rates =>
   price.tiers.findLast(({ aboveInputTokens }) => inputTokens > BigInt(aboveInputTokens)) ?? price;
 
+/** What an answer saved and cost by the provider's prompt cache, in thousand-millionths of a US dollar. */
+export interface PromptCacheEffect {
+  /** What input that was read from it would have cost more. */
+  readonly savedNanoUsd: bigint;
+  /** What input that was written to it would have cost less. */
+  readonly surchargeNanoUsd: bigint;
+}
+
+/** Against the price of plain input, each rounded once, half up. Undefined: the price is not known. */
+export function promptCacheEffect(
+  usage: Usage,
+  billing: Billing,
+  price: Price | undefined,
+): PromptCacheEffect | undefined {
+  const percent = price && percentOf(billing.serviceTier, price);
+  if (!price || percent === undefined) return undefined;
+  const {
+    input,
+    cachedInput = input,
+    cacheWrite = input,
+    cacheWrite1h = cacheWrite,
+  } = ratesFor(usage.inputTokens, price);
+  const { cached, written, hourly } = cacheTokens(usage, billing);
+  const surcharge = (written - hourly) * (cacheWrite - input) + hourly * (cacheWrite1h - input);
+  return {
+    savedNanoUsd: rounded(most(cached * (input - cachedInput), 0n) * percent),
+    surchargeNanoUsd: rounded(most(surcharge, 0n) * percent),
+  };
+}
+
+/** Whether keeping a prompt costs less than it saves if it is read but once. False if the price is not known. */
+export const isKeepingCheaper = (price: Price | undefined): boolean => {
+  if (price?.cachedInput === undefined) return false;
+  const { input, cachedInput, cacheWrite = input } = price;
+  return cachedInput < input && cacheWrite - input < input - cachedInput;
+};
+
 /** Before it is divided by a million. Parts that a provider counts twice, or that are more than the whole, are cut. */
 function inputAmount(usage: Usage, billing: Billing, rates: Rates): bigint {
   const { input, cachedInput = input, cacheWrite = input, cacheWrite1h = cacheWrite, audioInput = input } = rates;
-  const cached = least(usage.cachedInputTokens, usage.inputTokens);
-  const written = least(usage.cacheWriteTokens, usage.inputTokens - cached);
-  const hourly = least(billing.cacheWrite1hTokens ?? 0n, written);
+  const { cached, written, hourly } = cacheTokens(usage, billing);
   const audio = least(billing.audioInputTokens ?? 0n, usage.inputTokens - cached - written);
   const plain = usage.inputTokens - cached - written - audio;
   return (
     plain * input + cached * cachedInput + (written - hourly) * cacheWrite + hourly * cacheWrite1h + audio * audioInput
   );
 }
+
+/** `hourly` is a part of `written`. */
+function cacheTokens(usage: Usage, billing: Billing) {
+  const cached = least(usage.cachedInputTokens, usage.inputTokens);
+  const written = least(usage.cacheWriteTokens, usage.inputTokens - cached);
+  return { cached, written, hourly: least(billing.cacheWrite1hTokens ?? 0n, written) };
+}
+
+const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 

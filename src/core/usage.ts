@@ -40,7 +40,10 @@ const contentCharacters = (parts: readonly Part[], mediaCharacters = typicalMedi
   parts.reduce((sum, part) => sum + partCharacters(part, mediaCharacters), 0);
 
 /** How long a request is. Pictures, sounds and files count as typical ones, unless they are measured. */
-export const requestCharacters = ({ messages, tools }: CompleteRequest, mediaCharacters = typicalMedia): number =>
+export const requestCharacters = (
+  { messages, tools }: Pick<CompleteRequest, 'messages' | 'tools'>,
+  mediaCharacters = typicalMedia,
+): number =>
   messages.reduce((sum, { content }) => sum + contentCharacters(content, mediaCharacters), 0) +
   tools.reduce((sum, tool) => sum + tool.name.length + tool.description.length + tool.parameters.length, 0);
 

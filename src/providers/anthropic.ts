@@ -1,6 +1,7 @@
 import { anthropicMessages } from '../dialects/anthropic-messages.ts';
 import { listing } from './anthropic/listing.ts';
 import { anthropicQuirks } from './anthropic/models.ts';
+import { promptCaching } from './anthropic/prompt-caching.ts';
 import type { ProviderKind } from './provider.ts';
 
 /** What other tools take by this name, such as `ANTHROPIC_BASE_URL`, is an address without the version. */
@@ -29,6 +30,7 @@ export const anthropic: ProviderKind = {
         'anthropic-version': '2023-06-01',
         ...headers,
       }),
+      promptCaching,
       requestIdHeader: 'request-id',
       listing,
     };

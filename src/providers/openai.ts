@@ -1,4 +1,5 @@
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
+import { routedByKey } from '../core/prompt-caching.ts';
 import { askedEffort } from '../dialects/grammar/efforts.ts';
 import { openaiChat } from '../dialects/openai-chat.ts';
 import { openaiResponses } from '../dialects/openai-responses.ts';
@@ -28,6 +29,7 @@ export const openai: ProviderKind = {
         'x-client-request-id': callId,
         ...headers,
       }),
+      promptCaching: () => routedByKey,
       requestIdHeader: 'x-request-id',
       listing: { path: '/models', read: readListing },
     };

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
+import { type PromptCaching, routedByKey } from '../core/prompt-caching.ts';
 import { efforts } from '../dialects/grammar/efforts.ts';
 import type { OpenAiChatQuirks } from '../dialects/openai-chat/quirks.ts';
 import { openaiChat } from '../dialects/openai-chat.ts';
@@ -31,10 +32,17 @@ export const openrouter: ProviderKind = {
         ...headers,
       }),
       bodyFields: callFields,
+      promptCaching: (model) => (model.startsWith('anthropic/') ? marked : routedByKey),
       requestIdHeader: 'x-generation-id',
       listing: { path: '/models', read: (body) => ({ models: readModels(body), next: undefined }) },
     };
   },
+};
+
+/** What the models of others keep, they keep without being told. Marks go on text only. */
+const marked: PromptCaching = {
+  ...routedByKey,
+  marks: { minTokens: 1024, ttlMs: 5 * 60_000, parts: new Set(['text']) },
 };
 
 /** Whatever a model lacks, OpenRouter drops itself. Usage and cost come without being asked for. */

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { CompleteRequest } from '#gen/antiphon/v1/completion_pb.js';
 import type { ListedModel } from '../core/listed-model.ts';
+import type { PromptCaching } from '../core/prompt-caching.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 
 /** What a provider may be told of a call besides the request. */
@@ -43,6 +44,8 @@ export interface Provider {
   readonly bodyFields?: (ids: CallIds) => JsonObject;
   /** Which URLs of images and documents it does not fetch itself, so that the gateway has to. Undefined: none. */
   readonly wantsBytes?: (url: string) => boolean;
+  /** How it keeps the beginnings of prompts of a model. Undefined: it does not, or needs no telling. */
+  readonly promptCaching?: (model: string) => PromptCaching | undefined;
   /** The response header with the provider's id of the request, in lower case. */
   readonly requestIdHeader: string;
   /** Undefined: it does not list its models. */

@@ -92,6 +92,7 @@ describe('the key of a call', () => {
     ['the provider', { target: { provider: 'q', model: 'm' } }],
     ['where the provider is', { place: 'openai https://elsewhere.example.com/v1' }],
     ['what judges the answer', { escalation: { on: ['empty'], to: [{ provider: 'p', model: 'n' }] } }],
+    ['what is done if the request does not fit', { context: ['trim_oldest'] }],
     ['the tenant', { tenant: 'key:search' }],
     ['where one ends and the next begins', { target: { provider: 'pm', model: '' } }],
   ])('changes with %s', (_, more) => {

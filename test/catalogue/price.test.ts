@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Cost, CostStatus, type Usage, UsageSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { priceOf } from '../../src/catalogue/price.ts';
+import { isKeepingCheaper, priceOf, promptCacheEffect } from '../../src/catalogue/price.ts';
 import { type Price, usd } from '../../src/catalogue/rates.ts';
 import type { Billing } from '../../src/core/billing.ts';
 
@@ -243,5 +243,65 @@ describe('whatever is used', () => {
         expect(totalNanoUsd).toBe(inputNanoUsd + outputNanoUsd);
       }),
     );
+  });
+});
+
+const anyCount = fc.bigInt(0n, 20_000n);
+const anyUse = fc.record({
+  inputTokens: anyCount,
+  outputTokens: anyCount,
+  cachedInputTokens: anyCount,
+  cacheWriteTokens: anyCount,
+});
+const anyBilling = fc.record({
+  cacheWrite1hTokens: anyCount,
+  serviceTier: fc.constantFrom('', 'flex', 'priority', 'scale'),
+});
+
+describe('what a prompt cache does to the price', () => {
+  it.each<[string, Counts, Billing, Price, bigint, bigint]>([
+    ['nothing', { inputTokens: 100n }, {}, full, 0n, 0n],
+    // 40 at 1.5 less, 30 at 0.5 more
+    ['both', { inputTokens: 100n, cachedInputTokens: 40n, cacheWriteTokens: 30n }, {}, full, 60_000n, 15_000n],
+    // 10 at 2 more, 20 at 0.5 more
+    ['an hour', { inputTokens: 100n, cacheWriteTokens: 30n }, { cacheWrite1hTokens: 10n }, full, 0n, 30_000n],
+    ['half the price', { inputTokens: 100n, cachedInputTokens: 40n }, { serviceTier: 'flex' }, full, 30_000n, 0n],
+    ['a tier', { inputTokens: 1_500n, cachedInputTokens: 1_000n }, {}, full, 3_000_000n, 0n],
+    ['no rates of its own', { inputTokens: 100n, cachedInputTokens: 40n, cacheWriteTokens: 30n }, {}, bare, 0n, 0n],
+  ])('is what it should be: %s', (_, counts, billing, price, savedNanoUsd, surchargeNanoUsd) => {
+    expect(promptCacheEffect(used(counts), billing, price)).toEqual({ savedNanoUsd, surchargeNanoUsd });
+  });
+
+  it('is the difference to the price of the same input without one, to a rounding of each', () => {
+    const property = fc.property(anyUse, anyBilling, (counts, billing) => {
+      const usage = used(counts);
+      const effect = promptCacheEffect(usage, billing, full);
+      const plain = priceOf(used({ ...counts, cachedInputTokens: 0n, cacheWriteTokens: 0n }), billing, full);
+      const real = priceOf(usage, billing, full);
+      if (!effect) expect(real.status).toBe(UNPRICED);
+      else {
+        const error = plain.inputNanoUsd - effect.savedNanoUsd + effect.surchargeNanoUsd - real.inputNanoUsd;
+        expect(error >= -2n && error <= 2n).toBe(true);
+      }
+    });
+    fc.assert(property);
+  });
+
+  it('is never less than nothing, and not known without a price', () => {
+    const dear = { ...bare, ...usd('2', '8', { cachedInput: '3', cacheWrite: '1' }) };
+    const counts = { inputTokens: 100n, cachedInputTokens: 40n, cacheWriteTokens: 30n };
+    expect(promptCacheEffect(used(counts), {}, dear)).toEqual({ savedNanoUsd: 0n, surchargeNanoUsd: 0n });
+    expect(promptCacheEffect(used(counts), {}, undefined)).toBeUndefined();
+  });
+
+  it.each<[string, Price | undefined, boolean]>([
+    ['as at Anthropic', { ...bare, ...usd('3', '15', { cachedInput: '0.3', cacheWrite: '3.75' }) }, true],
+    ['written for nothing', { ...bare, ...usd('3', '15', { cachedInput: '1.5' }) }, true],
+    ['written for as much as it saves', { ...bare, ...usd('3', '15', { cachedInput: '2', cacheWrite: '4' }) }, false],
+    ['read for no less', { ...bare, ...usd('3', '15', { cachedInput: '3' }) }, false],
+    ['without a rate for reading', bare, false],
+    ['without a price', undefined, false],
+  ])('makes keeping it cheaper, or not: %s', (_, price, expected) => {
+    expect(isKeepingCheaper(price)).toBe(expected);
   });
 });

@@ -76,6 +76,7 @@ describe('a fork of a trail', () => {
     fork.attempts.push(attempt('second'));
     fork.warnings.push(dropped('top_k', 'y'), dropped('stop', 'x'));
     Object.assign(fork, { target: { provider: 'b', model: '2' }, upstreamMs: 7, queuedMs: 2, firstTokenAtMs: 9 });
+    fork.messagesLeftOut = 3;
     addSpent(fork, usage(4), cost(4));
     return { trail, fork };
   };
@@ -96,6 +97,7 @@ describe('a fork of a trail', () => {
       target: { provider: 'b', model: '2' },
       attempts: [attempt('first'), attempt('second')],
       warnings: [dropped('stop', 'x'), dropped('top_k', 'y')],
+      messagesLeftOut: 3,
       upstreamMs: 12,
       queuedMs: 2,
       firstTokenAtMs: 9,

@@ -109,12 +109,13 @@ describe('a target that fails', () => {
   it('leaves nothing behind: the next one gets the same request, and its warnings are the only ones', async () => {
     const scene = sceneOf({ 'a/1': { end: 'upstream_error' }, 'b/1': { end: 'circuit_open' }, 'c/1': {} });
     const before = dropped('stop', 'known before');
-    const trail = { ...newTrail(), warnings: [before] };
+    const trail = { ...newTrail(), warnings: [before], messagesLeftOut: 2 };
     const { response, call } = await run(scene, { to: three, trail });
     const frozen = structuredClone(call.request);
     expect(scene.asked.map((one) => one.call.request)).toEqual([frozen, frozen, frozen]);
     for (const one of scene.asked) expect(one.call.request).toBe(call.request);
     expect(trail.warnings).toEqual([before, dropped('top_k', 'c/1')]);
+    expect(trail.messagesLeftOut).toBe(0);
     expect(response).toMatchObject({ providerModel: 'c/1', content: [{ part: { value: 'hello' } }] });
   });
 

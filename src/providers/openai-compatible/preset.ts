@@ -1,3 +1,4 @@
+import { routedByKey } from '../../core/prompt-caching.ts';
 import { efforts } from '../../dialects/grammar/efforts.ts';
 import type { OpenAiChatQuirks } from '../../dialects/openai-chat/quirks.ts';
 import { openaiChat } from '../../dialects/openai-chat.ts';
@@ -31,13 +32,15 @@ export const preset = ({ kind, baseUrl, needsKey = true, sign = bearer, quirks, 
   settings: ['compat'],
   apis: [],
   create: ({ name, baseUrl: address, headers, compat }) => {
-    const chat = openaiChat(quirksFor(quirks, compat ? flagged(compat) : {}));
+    const quirksOf = quirksFor(quirks, compat ? flagged(compat) : {});
+    const chat = openaiChat(quirksOf);
     return {
       name,
       telemetryName: more.telemetryName?.(name) ?? kind,
       baseUrl: address,
       dialect: () => chat,
       headers: (_, key) => ({ ...(key === undefined ? {} : sign(key)), ...headers }),
+      promptCaching: (model) => (quirksOf(model).promptCacheKey ? routedByKey : undefined),
       requestIdHeader: 'x-request-id',
       ...(more.lists === false ? {} : { listing }),
     };

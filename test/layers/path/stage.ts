@@ -154,7 +154,7 @@ export class Stage {
     const state = this.states.of(name);
     if (!state) throw new Error('unknown provider');
     const all = Array.from({ length: keys }, (_, i) => ({ name: `${name}-${i}`, value: `secret-${i}`, weight: 1 }));
-    const place = { name, wantsBytes: undefined, ring: new KeyRing(all, this.clock) };
+    const place = { name, wantsBytes: undefined, promptCaching: undefined, ring: new KeyRing(all, this.clock) };
     return compose(targetLayers(parts, place, state, mediaRoom(1)), (call) => this.#player.complete(call));
   }
 
