@@ -54,7 +54,6 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   audit: ['core', 'stores'],
   alerts: ['core', 'resilience'],
   settings: ['config', 'core', 'stores'],
-  layers: ['core', 'cache', 'stores', 'quotas', 'catalogue', 'resilience', 'routing', 'telemetry', 'gen'],
   telemetry: ['core', 'gen'],
   events: ['core', 'gen'],
   services: ['core', 'catalogue', 'gen'],

@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
-import {
-  type CompleteRequest,
-  CompleteRequestSchema,
-  type Message,
-  MessageSchema,
-} from '#gen/antiphon/v1/completion_pb.js';
+import { type CompleteRequest, CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
 import { estimatedTokens, messageCharacters, requestCharacters } from '../core/usage.ts';
 import { isInstruction } from './cuts.ts';
+import { messageText } from './message-text.ts';
 
 /** The beginning of a prompt: its tools, and its messages up to and including one. */
 export interface Prefix {
@@ -23,8 +19,8 @@ export interface Prefix {
 /** Of a long conversation, only as many of the last prefixes are looked at: as far back as providers look, too. */
 const MOST_MESSAGES = 20;
 
-/** What is longer is not looked at to its end: a million tokens of text. */
-const MOST_BYTES = 4 * 1024 * 1024;
+/** What is longer is not looked at to its end: half a million tokens of text. */
+const MOST_CHARACTERS = 2_000_000;
 
 /**
  * The beginnings of a prompt, shortest first: its instructions at the beginning, if there are any, and what ends with one
@@ -37,13 +33,13 @@ export function prefixesOf(request: CompleteRequest, owner: string): Prefix[] {
   const lastInstruction = (spoken === -1 ? messages.length : spoken) - 1;
   const prefixes: Prefix[] = [];
   let characters = requestCharacters({ tools: request.tools, messages: [] });
-  let bytes = 0;
+  let length = 0;
   for (const [at, message] of messages.entries()) {
-    const encoded = encode(message);
-    bytes += encoded.length;
-    if (bytes > MOST_BYTES) break;
-    // Their lengths keep messages apart.
-    hash.update(`${encoded.length}\n`).update(encoded);
+    const text = messageText(message);
+    length += text.length;
+    if (length > MOST_CHARACTERS) break;
+    // The lengths keep messages apart.
+    hash.update(`${text.length}\n${text}`);
     characters += messageCharacters(message);
     const isInstructions = at === lastInstruction;
     if (isInstructions || at >= messages.length - MOST_MESSAGES)
@@ -67,5 +63,3 @@ function head({ tools, toolChoice, responseFormat, reasoning }: CompleteRequest)
   });
   return toBinary(CompleteRequestSchema, part, { writeUnknownFields: false });
 }
-
-const encode = (message: Message): Uint8Array => toBinary(MessageSchema, message, { writeUnknownFields: false });

@@ -39,7 +39,8 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   /**
    * The conversation so far, oldest first.
    *
-   * From 1 to 10,000 messages.
+   * From 1 to 10,000 messages. Where they do not fit into the model's context, a rule of the server may leave out the
+   * oldest ones; a warning for `messages` says how many, and paths in other warnings then count those that were sent.
    *
    * @generated from field: repeated antiphon.v1.Message messages = 2;
    */
@@ -111,7 +112,8 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   /**
    * The most tokens to generate, reasoning included.
    *
-   * At least 1. Unset: the model's default.
+   * At least 1. Unset: the model's default. A rule of the server may lower it to what the model has room for, and a warning
+   * says so.
    *
    * @generated from field: optional uint32 max_tokens = 10;
    */
@@ -232,7 +234,8 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
    * Calls with the same key share the beginning of their prompts: providers that route by such a key send them to where
    * it is cached. Others are not told.
    *
-   * At most 64 characters from space to "~".
+   * At most 64 characters from space to "~". Empty: none, unless a rule of the server has one made from the beginning of the
+   * prompt.
    *
    * @generated from field: string prompt_cache_key = 24;
    */
@@ -379,7 +382,7 @@ export declare type Part = Message$1<"antiphon.v1.Part"> & {
    * Asks the provider to keep the conversation up to and including this part in its prompt cache.
    *
    * A provider that keeps prompts without being asked, or not at all, is not told. Of more hints than a provider takes,
-   * the last ones count, and a warning says so.
+   * the last ones count, and a warning says so. In a request without any, a rule of the server may place some.
    *
    * @generated from field: antiphon.v1.PromptCacheHint prompt_cache = 10;
    */
