@@ -15,6 +15,7 @@ import { GatewayError } from './core/errors.ts';
 import type { Tell } from './core/news.ts';
 import type { Redact } from './core/redact.ts';
 import type { Target } from './core/target.ts';
+import { Claims } from './idempotency/claims.ts';
 import { afford } from './layers/afford.ts';
 import { attempt } from './layers/attempt.ts';
 import { breaker } from './layers/breaker.ts';
@@ -25,6 +26,7 @@ import { deadline } from './layers/deadline.ts';
 import { escalate } from './layers/escalate.ts';
 import { fitContext } from './layers/fit.ts';
 import { govern } from './layers/govern.ts';
+import { idempotency } from './layers/idempotency.ts';
 import { divert, impersonate } from './layers/impersonate.ts';
 import { type KeyAside, type KeyRing, keyRefusals } from './layers/keys/key-ring.ts';
 import { keys } from './layers/keys.ts';
@@ -44,7 +46,7 @@ import { expectedCost } from './routing/expected-cost.ts';
 import { FALLBACK_PROVIDER, isAnswer } from './routing/goals.ts';
 import { ruleFinder } from './routing/rules.ts';
 import { type Select, selector } from './routing/selection.ts';
-import type { Ledgers } from './stores/store.ts';
+import type { Ledgers, Store } from './stores/store.ts';
 import type { ContentCapture } from './telemetry/content.ts';
 import type { KeysAside } from './telemetry/key-metrics.ts';
 import type { CallMetrics } from './telemetry/metrics.ts';
@@ -59,6 +61,8 @@ export interface GatewayParts {
   readonly states: ProviderStates;
   /** Where it is kept what callers have used. It outlives this gateway. */
   readonly ledgers: Ledgers;
+  /** Where it is kept what was answered to idempotency keys. It outlives this gateway. */
+  readonly store: Pick<Store, 'get' | 'put' | 'compareAndSet'>;
   readonly clock: Clock;
   readonly redact: Redact;
   /** Keeps the record of a call that is over. */
@@ -100,7 +104,7 @@ export interface Gateway {
 
 /** The layers around every call, outermost first. The order is behaviour: each line says why it stands where it does. */
 export const callLayers = (
-  { config, models, clock, record, tell, capture, answers }: GatewayParts,
+  { config, models, clock, record, tell, capture, answers, store }: GatewayParts,
   made: {
     readonly providerName: Observer['providerName'];
     readonly pressure: Pressure;
@@ -123,6 +127,17 @@ export const callLayers = (
     : { name: 'divert', layer: divert(answerOf(config), 'models are switched off') },
   // Below governance, so that the mock is refused whatever the real provider would be; and off with all models.
   ...(config.mockEverything && config.enabled ? [{ name: 'impersonate', layer: impersonate('mock') }] : []),
+  // Below governance, and above the cache: a repeated call is one call, which is looked up and paid once.
+  {
+    name: 'idempotency',
+    layer: idempotency({
+      settings: config.idempotency,
+      claims: new Claims({ store, clock, settings: config.idempotency }),
+      stallMs: config.timeouts.stallMs,
+      clock,
+      tell,
+    }),
+  },
   // Below the choice of models, which is part of what is asked, and above all that costs money: a hit is free.
   {
     name: 'cache',

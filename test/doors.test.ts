@@ -104,10 +104,10 @@ const refusals: Readonly<Record<string, { request: Request; code: number; reason
     reason: 'INVALID_REQUEST',
     fields: ['temperature', 'top_p', 'top_k'],
   },
-  'a field for later': {
-    request: { ...hello, idempotencyKey: 'k', fallbackModels: ['mock/echo'] },
-    code: 12,
-    reason: 'FIELD_NOT_SUPPORTED',
+  'too long an idempotency key': {
+    request: { ...hello, idempotencyKey: 'k'.repeat(256), fallbackModels: ['mock/echo'] },
+    code: 3,
+    reason: 'INVALID_REQUEST',
     fields: ['idempotency_key'],
   },
   'a failing provider': {

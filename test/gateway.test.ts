@@ -26,11 +26,13 @@ const parts = (env: Record<string, string>): GatewayParts => {
   const config = loadConfig(env, () => Buffer.from(''));
   const nothing = () => undefined;
   const clock = fakeClock();
+  const memory = new MemoryStore(clock, { maxEntries: 10, maxBytes: 10, maxAccounts: 10 });
   return {
     config,
     models: directoryOf(config),
     states: new ProviderStates(config, clock, nothing),
-    ledgers: new MemoryStore(clock, { maxEntries: 10, maxBytes: 10, maxAccounts: 10 }),
+    ledgers: memory,
+    store: memory,
     clock,
     redact: redactor([]),
     record: nothing,
@@ -81,6 +83,7 @@ describe('the order of the layers', () => {
       'shed', // before any work
       'deadline', // before anything that takes time
       'govern', // before any key is looked up
+      'idempotency', // above the cache: what is given again is not looked up
       'cache', // above all that costs money: a hit is free
       'budget', // above all that costs
       'shadow', // one shadow for a call
@@ -108,6 +111,7 @@ describe('the order of the layers', () => {
       'deadline',
       'govern',
       'impersonate',
+      'idempotency',
       'cache',
       'budget',
       'shadow',

@@ -1,21 +1,12 @@
 import { createHash, createHmac } from 'node:crypto';
-import { create, toBinary } from '@bufbuild/protobuf';
-import {
-  type CompleteRequest,
-  CompleteRequestSchema,
-  type Message,
-  type Part,
-} from '#gen/antiphon/v1/completion_pb.js';
+import { toBinary } from '@bufbuild/protobuf';
+import { type CompleteRequest, CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { ContextAction, Escalation } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
+import { canonical, fieldsThatAre, partOf, type RequestFields } from './request-part.ts';
 
-type Field = Exclude<keyof CompleteRequest, '$typeName' | '$unknown'>;
-
-/**
- * What of a request is in the key. `yes`: it can change the answer. `ordered`: the same, as JSON with its keys in order,
- * since a map has no order of its own. `no`: it cannot. A new field does not compile until it has a row.
- */
-export const keyFields: Readonly<Record<Field, 'yes' | 'ordered' | 'no'>> = {
+/** What of a request is in the key: all that can change the answer. */
+export const keyFields: RequestFields = {
   messages: 'yes',
   temperature: 'yes',
   topP: 'yes',
@@ -47,7 +38,7 @@ export const keyFields: Readonly<Record<Field, 'yes' | 'ordered' | 'no'>> = {
   promptCacheKey: 'no',
 };
 
-const answerFields = (Object.keys(keyFields) as Field[]).filter((field) => keyFields[field] === 'yes');
+const answerFields = fieldsThatAre(keyFields, 'yes');
 
 /** What an answer is found by. */
 export interface Asked {
@@ -80,37 +71,6 @@ export const cacheKeys =
     const options = canonical(request.providerOptions);
     const hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret);
     hash.update(JSON.stringify([VERSION, tenant, provider, model, place, judged, options, ...fitted]));
-    hash.update(toBinary(CompleteRequestSchema, answerPart(request), { writeUnknownFields: false }));
+    hash.update(toBinary(CompleteRequestSchema, partOf(request, answerFields), { writeUnknownFields: false }));
     return hash.digest('base64url');
   };
-
-/** The request with nothing but what can change the answer. It shares its parts with the request. */
-function answerPart(request: CompleteRequest): CompleteRequest {
-  const part = create(CompleteRequestSchema);
-  for (const field of answerFields) if (request[field] !== undefined) Object.assign(part, { [field]: request[field] });
-  if (request.messages.some(hasHint)) part.messages = request.messages.map(withoutHints);
-  return part;
-}
-
-const nested = ({ part }: Part): readonly Part[] => (part.case === 'toolResult' ? part.value.content : []);
-
-const isHinted = (part: Part): boolean => part.promptCache !== undefined || nested(part).some(isHinted);
-
-const hasHint = ({ content }: Message): boolean => content.some(isHinted);
-
-/** Hints to a provider's own cache are as `promptCacheKey`. */
-const withoutHints = (message: Message): Message => ({ ...message, content: message.content.map(withoutHint) });
-
-function withoutHint({ promptCache: _, ...part }: Part): Part {
-  if (part.part.case !== 'toolResult') return part;
-  const { value } = part.part;
-  return { ...part, part: { case: 'toolResult', value: { ...value, content: value.content.map(withoutHint) } } };
-}
-
-/** JSON, the same for equal values in whatever order their keys came. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const members = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return `{${members.map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`).join()}}`;
-}

@@ -3,6 +3,7 @@ import { cacheOf } from './cache.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, MediaConfig, MockConfig, ServerConfig, SettingsConfig } from './config.ts';
 import { fallbackOf } from './fallback.ts';
+import { idempotencyOf } from './idempotency.ts';
 import { quotasOf } from './quotas.ts';
 import { resilienceOf } from './resilience.ts';
 import type { FileConfig } from './schema.ts';
@@ -73,6 +74,7 @@ export const assemble = (config: FileConfig, selection: Selection, { changed, ..
   fallback: fallbackOf(config),
   cache: cacheOf(config.cache),
   thrift: thriftOf(config.thrift),
+  idempotency: idempotencyOf(config.idempotency),
   media: mediaOf(config),
   catalogue: catalogueOverrides(config.catalogue),
   store: storeOf(config.store),

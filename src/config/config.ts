@@ -2,6 +2,7 @@ import type { AccessSettings } from '../access/key-record.ts';
 import type { AlertSettings } from '../alerts/settings.ts';
 import type { CacheSettings } from '../cache/settings.ts';
 import type { ApiKey } from '../core/call.ts';
+import type { IdempotencySettings } from '../idempotency/settings.ts';
 import type { ProviderSettings } from '../providers/provider.ts';
 import type { QuotaSettings } from '../quotas/settings.ts';
 import type {
@@ -182,6 +183,7 @@ export interface Config {
   readonly cache: CacheSettings;
   /** What spares tokens, where a rule says so. */
   readonly thrift: ThriftSettings;
+  readonly idempotency: IdempotencySettings;
   /** Files that it was made from: they are read again when they change. */
   readonly files: readonly string[];
   readonly media: MediaConfig;

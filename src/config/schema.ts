@@ -22,6 +22,7 @@ import { auditSchema } from './schema-audit.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { catalogueSchema } from './schema-catalogue.ts';
 import { fallbackSchema } from './schema-fallback.ts';
+import { idempotencySchema } from './schema-idempotency.ts';
 import { providersSchema } from './schema-providers.ts';
 import { quotasSchema } from './schema-quotas.ts';
 import { breakerSchema, concurrencySchema, probesSchema, retrySchema, sheddingSchema } from './schema-resilience.ts';
@@ -175,6 +176,7 @@ export const fileSchema = z
     alerts: alertsSchema.prefault({}),
     cache: cacheSchema.prefault({}),
     thrift: thriftSchema.prefault({}),
+    idempotency: idempotencySchema.prefault({}),
     limits: limitsSchema.prefault({}),
     media: mediaSchema.prefault({}),
     catalogue: catalogueSchema.prefault({}),

@@ -7,6 +7,7 @@ import {
   type Usage,
   type Warning,
 } from '#gen/antiphon/v1/completion_pb.js';
+import type { GatewayError } from './errors.ts';
 import type { Sink } from './events.ts';
 import type { Allowance } from './limits.ts';
 import type { ModelMatcher } from './patterns.ts';
@@ -144,6 +145,8 @@ export interface Call {
   readonly allowance: Allowance | undefined;
   /** Where the pieces go, if the call streams. */
   readonly sink: Sink | undefined;
+  /** To be called when the work goes on for others, and the caller gets this error at once instead of an answer. */
+  readonly letGo: (error: GatewayError) => void;
 }
 
 /** A call before any layer has seen it. */
@@ -159,6 +162,7 @@ export type NewCall = Omit<
   | 'attempt'
   | 'onConnected'
   | 'allowance'
+  | 'letGo'
 >;
 
 export const newCall = (call: NewCall): Call => ({
@@ -173,4 +177,5 @@ export const newCall = (call: NewCall): Call => ({
   attempt: undefined,
   onConnected: () => undefined,
   allowance: undefined,
+  letGo: () => undefined,
 });

@@ -67,6 +67,8 @@ export type News =
       readonly savedNanoUsd: bigint;
       readonly surchargeNanoUsd: bigint;
     }
+  /** A call with an idempotency key was over as far as the key goes. */
+  | { readonly type: 'idempotency'; readonly result: IdempotencyResult }
   /** A probe changed whether a provider counts as working. */
   | {
       readonly type: 'probe';
@@ -102,6 +104,22 @@ export const cacheResults: readonly CacheResult[] = [
   'refresh',
   'absent',
   'bypass',
+];
+
+/**
+ * `new`: the key was not known. `replayed`: there was an answer. `joined`: an equal call was under way, and its answer or
+ * failure was waited for. `taken_over`: whoever was at work is gone. `mismatch`: the key is for another request.
+ * `in_progress`: it was waited for in vain.
+ */
+export type IdempotencyResult = 'new' | 'replayed' | 'joined' | 'taken_over' | 'mismatch' | 'in_progress';
+
+export const idempotencyResults: readonly IdempotencyResult[] = [
+  'new',
+  'replayed',
+  'joined',
+  'taken_over',
+  'mismatch',
+  'in_progress',
 ];
 
 export type Tell = (news: News) => void;

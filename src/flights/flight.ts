@@ -14,6 +14,11 @@ export interface FlightParts {
   readonly stallMs: (call: Call) => number;
   /** Asks for the answer, as the call that began the flight would. */
   readonly ask: Complete;
+  /**
+   * Whether it goes on to its end for the first of its callers, who has left for this reason. It is then not stopped for
+   * want of room. Undefined: never.
+   */
+  readonly goesOn?: (reason: unknown) => boolean;
   /** Is told, once, that nobody may join any more: it is over, or everybody has left. */
   readonly closed: () => void;
 }
@@ -22,7 +27,8 @@ export interface FlightParts {
  * One call to a model whose answer several calls get, streams or not. Whoever joins late gets first what has come so far.
  *
  * Each call has its own deadline and may leave; the flight goes on until the last one has left, and is ended then. It is
- * stopped while nobody has room, and only then.
+ * stopped while nobody has room, and only then. Where `goesOn` says so it goes on: then the first call stays with it, so
+ * that what it uses counts there, and only its caller is let go.
  */
 export class Flight implements Airborne, Sink {
   /** Whether the provider was asked for a stream. */
@@ -85,7 +91,7 @@ export class Flight implements Airborne, Sink {
     try {
       await participant.done;
     } catch (thrown) {
-      await this.#leave(participant, thrown);
+      await this.#leave(participant, call, thrown);
       throw thrown;
     } finally {
       call.signal.removeEventListener('abort', leave);
@@ -153,11 +159,20 @@ export class Flight implements Airborne, Sink {
     this.#over.resolve();
   }
 
-  async #leave(participant: Participant, reason: unknown): Promise<void> {
+  async #leave(participant: Participant, call: Call, reason: unknown): Promise<void> {
     if (this.#error) return;
+    const [first] = this.#participants;
     if (this.#response) participant.lose(this.#response);
+    else if (participant === first && this.#parts.goesOn?.(reason)) await this.#stay(participant, call, reason);
     else if (this.#participants.size === 1) await this.#abandon(reason);
     this.#participants.delete(participant);
+  }
+
+  async #stay(participant: Participant, { letGo }: Call, reason: unknown): Promise<void> {
+    letGo(toGatewayError(reason));
+    this.hasRoomAgain();
+    await this.#over.promise;
+    if (this.#response) participant.lose(this.#response);
   }
 
   /** Ends the flight for the last one, who stays until it is over: what it has used counts for somebody. */

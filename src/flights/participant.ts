@@ -1,9 +1,9 @@
-import { CacheStatus, type CompleteResponse } from '#gen/antiphon/v1/completion_pb.js';
+import { CacheStatus, type CompleteResponse, type Cost } from '#gen/antiphon/v1/completion_pb.js';
 import { freeCost } from '../core/cached.ts';
 import { addWarnings, type Call, type Trail } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Delta, Sink } from '../core/events.ts';
-import { addSpent, joinTrail } from '../core/spent.ts';
+import { addSpent, joinTrail, withSpent } from '../core/spent.ts';
 import { roomIn } from './room.ts';
 
 /** What those who take part in a flight see of it. */
@@ -52,7 +52,7 @@ export class Participant {
   }
 
   get hasRoom(): boolean {
-    return !this.#isFull;
+    return this.#isOver || !this.#isFull;
   }
 
   /** Passes on what there is, as far as there is room for it. */
@@ -92,8 +92,14 @@ export class Participant {
       trail.selectionReason = this.#flight.trail.selectionReason;
       trail.upstreamMs += this.#waitedMs;
     }
-    const cost = this.#pays ? response.cost : freeCost();
+    const cost = this.#costOf(response);
     return { ...response, ...(cost ? { cost } : {}), cacheStatus: trail.cacheStatus };
+  }
+
+  #costOf(response: CompleteResponse): Cost | undefined {
+    if (this.#pays) return response.cost;
+    if (this.#call.trail.cacheStatus !== CacheStatus.REPLAYED || !response.cost) return freeCost();
+    return withSpent(response.cost, this.#flight.trail.partialCost);
   }
 
   /** The call ends without the answer that it would have paid for, and has cost that much all the same. */
@@ -136,7 +142,7 @@ export class Participant {
     const { target, warnings, cacheStatus } = this.#flight.trail;
     trail.target = target;
     addWarnings(trail, warnings);
-    if (cacheStatus === CacheStatus.HIT) trail.cacheStatus = cacheStatus;
+    if (tells(cacheStatus, trail.cacheStatus)) trail.cacheStatus = cacheStatus;
   }
 
   #finish(): void {
@@ -144,3 +150,7 @@ export class Participant {
     this.#end.resolve();
   }
 }
+
+/** Whether what the flight says of the cache is more than what its participant knew. */
+const tells = (ofFlight: CacheStatus, own: CacheStatus): boolean =>
+  own === CacheStatus.BYPASS || (ofFlight === CacheStatus.HIT && own !== CacheStatus.REPLAYED);

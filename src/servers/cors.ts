@@ -7,6 +7,7 @@ const REQUEST_HEADERS = [
   ...cors.allowedHeaders,
   'Authorization',
   'Baggage',
+  'Idempotency-Key',
   'Traceparent',
   'Tracestate',
   'X-Request-Id',

@@ -159,7 +159,8 @@ class ActiveCall<T> implements Running {
     this.#headers = replyHeaders(this.#id, context);
     const { caller, deadlineMs } = this.#arrival;
     if (!caller.isAnonymous) span.set(callerAttributes(caller));
-    return { id: this.#id, caller, context, signal: this.#abort.signal, deadlineMs, receivedMs, span };
+    const letGo = (error: GatewayError) => this.#fail(error);
+    return { id: this.#id, caller, context, signal: this.#abort.signal, deadlineMs, receivedMs, span, letGo };
   }
 
   #succeed(value: T): void {

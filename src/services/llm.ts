@@ -67,8 +67,8 @@ export function llmService(parts: LlmServiceParts): LlmService {
 }
 
 function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail, sink?: Sink): Call {
-  const { id, caller, context, signal, deadlineMs, receivedMs, span } = inbound;
-  return newCall({
+  const { id, caller, context, signal, deadlineMs, receivedMs, span, letGo } = inbound;
+  const call = newCall({
     id,
     request,
     caller,
@@ -80,6 +80,7 @@ function openCall(request: CompleteRequest, inbound: Inbound, trail: Trail, sink
     trail,
     sink,
   });
+  return letGo ? { ...call, letGo } : call;
 }
 
 function check(call: Call, { refused }: LlmServiceParts): void {

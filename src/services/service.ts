@@ -7,6 +7,7 @@ import type {
 import type { HealthRequest, HealthResponse } from '#gen/antiphon/v1/health_pb.js';
 import type { ListModelsRequest, ListModelsResponse } from '#gen/antiphon/v1/model_pb.js';
 import type { Caller } from '../core/call.ts';
+import type { GatewayError } from '../core/errors.ts';
 import type { Span } from '../core/span.ts';
 
 /** What a door tells of a call, whatever its protocol. */
@@ -25,6 +26,8 @@ export interface Inbound {
   readonly receivedMs: number;
   /** The SERVER span. The door ends it. */
   readonly span: Span;
+  /** Answers the caller with this error at once, though the work goes on. Undefined: the door waits for the work. */
+  readonly letGo?: (error: GatewayError) => void;
 }
 
 /** Where a door takes the messages of a stream. */

@@ -8,7 +8,7 @@ import {
   type ResponseFormat,
   type Usage,
 } from '#gen/antiphon/v1/completion_pb.js';
-import { isPaidElsewhere } from '../core/cached.ts';
+import { isPaidElsewhere, ownCost } from '../core/cached.ts';
 import type { Call, Caller } from '../core/call.ts';
 import type { SpanValue } from '../core/span.ts';
 import { readCost } from './cost.ts';
@@ -72,7 +72,7 @@ export function responseAttributes(response: CompleteResponse, firstTokenMs?: nu
     'antiphon.cache.status': cacheStatuses[response.cacheStatus],
     // What an answer took that another call has paid for stands on the span of that call.
     ...(isPaidElsewhere(response) ? {} : usageAttributes(response.usage)),
-    ...costAttributes(response.cost),
+    ...costAttributes(ownCost(response)),
   };
 }
 
@@ -119,6 +119,7 @@ const cacheStatuses: Readonly<Record<CacheStatus, string>> = {
   [CacheStatus.MISS]: 'miss',
   [CacheStatus.HIT]: 'hit',
   [CacheStatus.SHARED]: 'shared',
+  [CacheStatus.REPLAYED]: 'replayed',
 };
 
 export const cacheStatusName = (status: CacheStatus): string => cacheStatuses[status];

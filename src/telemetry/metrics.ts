@@ -13,6 +13,7 @@ import { authMetrics } from './auth-metrics.ts';
 import { type CacheGauges, cacheMetrics } from './cache-metrics.ts';
 import { configMetrics, type ReloadResult } from './config-metrics.ts';
 import { readCost } from './cost.ts';
+import { idempotencyMetrics } from './idempotency-metrics.ts';
 import type { Family } from './instruments.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
 import { limitMetrics } from './limit-metrics.ts';
@@ -112,7 +113,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
   const thrift = thriftMetrics();
-  const told = [resilience, limitMetrics(), alertMetrics(), thrift];
+  const told = [resilience, limitMetrics(), alertMetrics(), thrift, idempotencyMetrics()];
   const providers = new Set<string>();
   const know = ({ known, knownProviders = [] }: KnownNames) => {
     for (const provider of [...knownProviders, ...known.map((target) => target.provider)]) {

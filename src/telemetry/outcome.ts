@@ -1,5 +1,5 @@
 import type { CompleteRequest, CompleteResponse, Cost, Usage } from '#gen/antiphon/v1/completion_pb.js';
-import { isPaidElsewhere } from '../core/cached.ts';
+import { isPaidElsewhere, ownCost } from '../core/cached.ts';
 import type { Call, Trail } from '../core/call.ts';
 import type { GatewayError } from '../core/errors.ts';
 import { addUsage, withSpent } from '../core/spent.ts';
@@ -48,10 +48,10 @@ function keepingTheRules({ requestType, labels }: CompleteRequest): Pick<CallOut
 
 /** What the answer used and cost, and the tries that did not give it. */
 function allTries(
-  answer: Pick<CompleteResponse, 'usage' | 'cost'>,
+  answer: Pick<CompleteResponse, 'usage' | 'cost' | 'cacheStatus'>,
   { partialUsage, partialCost }: Trail,
 ): { readonly usage: Usage | undefined; readonly cost: Cost | undefined } {
-  const { cost } = answer;
+  const cost = ownCost(answer);
   const usage = isPaidElsewhere(answer) ? undefined : answer.usage;
   return {
     usage: usage ? addUsage(partialUsage, usage) : partialUsage,

@@ -159,6 +159,9 @@ function count(series: Series, news: News, named: Named): void {
     case 'cache':
       // Counted by `cache-metrics`.
       break;
+    case 'idempotency':
+      // Counted by `idempotency-metrics`.
+      break;
     case 'probe':
       // Its gauge says so.
       break;

@@ -201,9 +201,15 @@ export declare type CompleteRequest = Message$1<"antiphon.v1.CompleteRequest"> &
   requestType: string;
 
   /**
-   * Makes a repeated call with the same key one call. Not yet.
+   * Makes calls with the same key one call, so that a call whose reply was lost can be repeated without being paid twice.
    *
-   * At most 255 bytes.
+   * A call with a key that was used before gets the answer of the first one, with its usage and cost, and
+   * CACHE_STATUS_REPLAYED; while the first one is under way, it waits for it. With another request it fails with
+   * ERROR_REASON_IDEMPOTENCY_MISMATCH: all fields count but `context`, `priority` and hints to providers' prompt caches.
+   * A call with a key goes on to its end when its caller leaves or the deadline passes. If it fails, the key is free again.
+   *
+   * Keys belong to a team, or to the caller's key if it has no team, and are kept as long as the server is configured to:
+   * a day, unless it says otherwise. At most 255 bytes.
    *
    * @generated from field: string idempotency_key = 21;
    */
@@ -2080,6 +2086,14 @@ export enum CacheStatus {
    * @generated from enum value: CACHE_STATUS_SHARED = 4;
    */
   SHARED = 4,
+
+  /**
+   * A call with the same idempotency key was made before, or is under way, and this is its answer. `usage` and `cost` are
+   * those of that call, and count there: this one has cost nothing more, and has no `attempts`.
+   *
+   * @generated from enum value: CACHE_STATUS_REPLAYED = 5;
+   */
+  REPLAYED = 5,
 }
 
 /**

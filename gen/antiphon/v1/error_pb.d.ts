@@ -122,7 +122,8 @@ export enum ErrorReason {
   QUEUE_FULL = 13,
 
   /**
-   * ABORTED. A call with the same idempotency key is still being worked on.
+   * ABORTED. A call with the same idempotency key is still being worked on, and was waited for as long as the server is
+   * configured to; `RetryInfo` says when to try again.
    *
    * @generated from enum value: ERROR_REASON_IDEMPOTENCY_IN_PROGRESS = 14;
    */

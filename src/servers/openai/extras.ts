@@ -7,6 +7,9 @@ import type { Fields } from './fields.ts';
 /** A request header by its lower-case name. */
 export type Header = (name: string) => string | undefined;
 
+/** As OpenAI's clients name it where they are told to send one. */
+const IDEMPOTENCY_HEADER = 'idempotency-key';
+
 const tiers = { fast: ModelTier.FAST, balanced: ModelTier.BALANCED, premium: ModelTier.PREMIUM };
 
 const complexities = {
@@ -40,7 +43,8 @@ const known = new Set([
 
 /**
  * What the contract has and OpenAI's format has not: from the object `antiphon` of the body, or else from the header
- * `x-antiphon-*` of the same name with dashes. Lists in a header are separated by commas.
+ * `x-antiphon-*` of the same name with dashes. Lists in a header are separated by commas. An idempotency key may also stand
+ * in the header that is usual for it.
  */
 export function addExtras(request: CompleteRequest, body: UnknownObject, header: Header, fields: Fields): void {
   const extras = fields.object(body.antiphon, 'antiphon') ?? {};
@@ -52,7 +56,7 @@ export function addExtras(request: CompleteRequest, body: UnknownObject, header:
   request.complexity = one('complexity', complexities) ?? request.complexity;
   request.priority = one('priority', priorities) ?? request.priority;
   request.requestType = fields.text(...source.text('request_type')) ?? '';
-  request.idempotencyKey = fields.text(...source.text('idempotency_key')) ?? '';
+  request.idempotencyKey = fields.text(...source.text('idempotency_key')) ?? header(IDEMPOTENCY_HEADER)?.trim() ?? '';
   request.preferredProviders = fields.texts(...source.list('preferred_providers'));
   request.fallbackModels = fields.texts(...source.list('fallback_models'));
   const mode = one('cache', cacheModes);

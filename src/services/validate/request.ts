@@ -17,7 +17,7 @@ import { Violations, withinBytes } from './violations.ts';
 
 /**
  * Enforces the rules that completion.proto writes on the fields of a request. Errors: `invalid_request` with every
- * field at fault; `field_not_supported` for those marked "not yet".
+ * field at fault.
  */
 export function validateCompleteRequest(request: CompleteRequest): void {
   const found = new Violations();
@@ -34,7 +34,7 @@ export function validateCompleteRequest(request: CompleteRequest): void {
     'prompt_cache_key',
     'must be at most 64 characters from space to "~"',
   );
-  checkNotYet(request, found);
+  found.check(withinBytes(request.idempotencyKey, 255), 'idempotency_key', 'must be at most 255 bytes');
   checkCache(request, found);
   checkAttribution(request, found);
   found.throwIfAny();
@@ -139,10 +139,6 @@ function checkContext(context: CallContext | undefined, found: Violations): void
   found.check(printable.test(context?.traceId ?? ''), 'context.trace_id', rule);
   found.check(printable.test(context?.sourceAgent ?? ''), 'context.source_agent', rule);
   found.check(printable.test(context?.sessionId ?? ''), 'context.session_id', rule);
-}
-
-function checkNotYet(request: CompleteRequest, found: Violations): void {
-  found.notYet(request.idempotencyKey !== '', 'idempotency_key');
 }
 
 function checkCache({ cache }: CompleteRequest, found: Violations): void {

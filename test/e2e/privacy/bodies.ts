@@ -93,7 +93,7 @@ export const badContract: readonly Record<string, unknown>[] = [
   { messages: [hello], labels: { team: asked.repeat(99) } },
   { messages: [hello], providerOptions: { test: { messages: asked } } },
   { messages: [hello], providerOptions: asked },
-  { messages: [hello], idempotencyKey: asked },
+  { messages: [hello], idempotencyKey: asked.repeat(99) },
   { messages: [hello], context: { traceId: { [asked]: 1 } } },
 ];
 

@@ -130,6 +130,7 @@ export class Stage {
       models: { allowed: () => true, retirement: nothing },
       states: this.states,
       ledgers: this.store,
+      store: this.store,
       clock: this.clock,
       redact: (text) => text,
       metrics,

@@ -306,6 +306,17 @@ describe('what the contract has besides', () => {
     expect([tier, priority]).toEqual([ModelTier.PREMIUM, Priority.LOW]);
   });
 
+  it('and the key of a repeated call in the usual header, too; the gateway’s own wins', () => {
+    const ways: [Body, Record<string, string>][] = [
+      [{}, { 'idempotency-key': ' k-1 ' }],
+      [{}, { 'idempotency-key': 'other', 'x-antiphon-idempotency-key': 'k-1' }],
+      [{ idempotency_key: 'k-1' }, { 'idempotency-key': 'other', 'x-antiphon-idempotency-key': 'another' }],
+    ];
+    for (const [antiphon, given] of ways)
+      expect(read({ ...hello, antiphon }, given).request.idempotencyKey).toBe('k-1');
+    expect(read(hello, {}).request.idempotencyKey).toBe('');
+  });
+
   it.each<[Body, Record<string, string>, string]>([
     [{ tier: 'cheap' }, {}, 'antiphon.tier must be one of fast, balanced, premium'],
     [{}, { 'x-antiphon-tier': 'cheap' }, 'x-antiphon-tier must be one of fast, balanced, premium'],
