@@ -78,6 +78,8 @@ export class Participant {
     this.#pays = true;
     const { trail } = this.#call;
     const { upstreamMs } = trail;
+    // Those before it have left: the answer is its own.
+    if (trail.cacheStatus === CacheStatus.REPLAYED) trail.cacheStatus = this.#flight.trail.cacheStatus;
     joinTrail(trail, this.#flight.trail);
     trail.upstreamMs = upstreamMs + this.#waitedMs;
     trail.fallbacks += this.#flight.trail.fallbacks;

@@ -43,11 +43,12 @@ export class Claims {
 
   /**
    * Finds what there is under a key, and waits while another process is at work on it: as long as that one is alive, and no
-   * longer than configured. While the store fails every key is free: no call fails for the want of it.
+   * longer than configured. While the store fails every key is free: no call fails for the want of it. `fits` is told each
+   * time that another process is found at work on the same request.
    *
    * Aborts: rejects with the signal's reason.
    */
-  async take(slot: string, digest: Uint8Array, signal: AbortSignal): Promise<Taken> {
+  async take(slot: string, digest: Uint8Array, signal: AbortSignal, fits: () => void): Promise<Taken> {
     const { clock, settings } = this.#parts;
     const claim = new Claim(slot, digest, randomBytes(MARK_BYTES), this.#parts);
     const untilMs = clock.now() + settings.waitMs;
@@ -56,7 +57,10 @@ export class Claims {
       const found = await this.#find(slot);
       const taken = found ? await this.#judge(found, digest, claim, awaited) : free(claim, awaited);
       if (taken) return taken;
-      if (found?.record?.kind === 'lease') awaited = found.record.mark;
+      if (found?.record?.kind === 'lease') {
+        awaited = found.record.mark;
+        fits();
+      }
       const leftMs = untilMs - clock.now();
       if (leftMs <= 0) return { state: 'in_progress' };
       await sleep(Math.min(pauseMs * (0.5 + clock.random()), leftMs), clock, signal);

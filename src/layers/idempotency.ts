@@ -65,8 +65,8 @@ class RepeatableCall {
         trail.cacheStatus = CacheStatus.REPLAYED;
         return this.#join(known, false);
       }
-      if (!isEqual && known.one.isAsking) return this.#refuse();
-      // Before it has begun to ask, it may itself be the one that does not fit.
+      if (!isEqual && known.one.isFit) return this.#refuse();
+      // As long as nobody knows, it may itself be the one that does not fit.
       await unlessAborted(isEqual ? known.one.over : known.one.decided, signal);
     }
   }

@@ -31,6 +31,7 @@ export class OneCall {
   readonly #over = Promise.withResolvers<void>();
   #result: IdempotencyResult = 'new';
   #isAsking = false;
+  #isFit = false;
 
   constructor(slot: string, digest: Uint8Array, parts: OneCallParts) {
     this.#slot = slot;
@@ -50,17 +51,28 @@ export class OneCall {
     return this.#isAsking;
   }
 
+  /** Whether the key is for this request, as far as is known. */
+  get isFit(): boolean {
+    return this.#isFit;
+  }
+
   /** Errors: those of `next`, and why there will be no answer. */
   asking(next: Complete): Complete {
     return async (call) => {
       try {
         const { claims } = this.#parts;
-        return await this.#answer(await claims.take(this.#slot, this.digest, call.signal), call, next);
+        const taken = await claims.take(this.#slot, this.digest, call.signal, () => this.#fits());
+        return await this.#answer(taken, call, next);
       } finally {
         this.#decided.resolve();
         this.#over.resolve();
       }
     };
+  }
+
+  #fits(): void {
+    this.#isFit = true;
+    this.#decided.resolve();
   }
 
   #answer(taken: Taken, call: Call, next: Complete): Promise<CompleteResponse> | CompleteResponse {
@@ -86,7 +98,7 @@ export class OneCall {
     try {
       abort.signal.throwIfAborted();
       this.#isAsking = true;
-      this.#decided.resolve();
+      this.#fits();
       const response = await next({ ...call, signal: abort.signal });
       await keep(claim, response, call);
       return response;
