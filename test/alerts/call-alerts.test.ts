@@ -119,6 +119,15 @@ describe('times', () => {
     );
   });
 
+  it('of a few successes among many failures say nothing', () => {
+    const { add, told } = scene({ latencyP95Ms: 1_000, minCalls: 3 });
+    add(bad, 10);
+    add({ ...good, durationMs: 60_000 }, 2);
+    expect(told).toEqual([]);
+    add({ ...good, durationMs: 60_000 });
+    expect(told).toHaveLength(2);
+  });
+
   it('of what no provider was asked for, and of what failed, do not count', () => {
     const { add, told } = scene({ latencyP95Ms: 1_000, minCalls: 2 });
     add({ ...good, durationMs: 60_000, tries: 0 }, 100);

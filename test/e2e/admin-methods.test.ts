@@ -20,7 +20,7 @@ const {
   getUsageReport,
   listAlerts,
 } = AdminService.method;
-const { complete } = LlmService.method;
+const { complete, listModels } = LlmService.method;
 
 const keys = {
   caller: 'ant_canary-of-a-caller-0000001',
@@ -208,6 +208,22 @@ describe.each(doors)('%s', (door) => {
     expect((await at.unary(getCacheStats, {}, as('viewer'))).messages).toMatchObject([{ entries: 1n }]);
     expect(upstream.received).toHaveLength(1);
   });
+});
+
+it('ListProviders counts the models that may be called, as ListModels has them', async () => {
+  const { client } = await scene(answering, {
+    file: JSON.stringify({ ...FILE, providers: { openai: { base_url: 'http://127.0.0.1:9' } } }),
+    env: { OPENAI_API_KEY: 'sk-canary-of-openai', ALLOWED_MODELS: 'openai/gpt-6-luna,test/*' },
+  });
+  const at = client('gRPC');
+  const [listed] = (await at.unary(listModels, { provider: 'openai' }, as('viewer'))).messages;
+  const allowed = listed?.models.filter((model) => model.allowed) ?? [];
+  expect(allowed.length).toBeLessThan(listed?.models.length ?? 0);
+  const [shown] = (await at.unary(listProviders, {}, as('viewer'))).messages;
+  expect(shown?.providers.map(({ name, models, keys: names }) => [name, models, names])).toEqual([
+    ['openai', allowed.length, ['OPENAI_API_KEY']],
+    ['test', 1, ['LLM_API_KEY']],
+  ]);
 });
 
 it('what is shown stays the same where the configuration is read again, and follows it', async () => {

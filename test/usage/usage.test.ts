@@ -5,7 +5,7 @@ import { AttemptSchema, CostSchema, CostStatus, UsageSchema } from '#gen/antipho
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { type Store, StoreError, type Tally } from '../../src/stores/store.ts';
 import { dayAt, tableOf, UsageBook, type UsedCall } from '../../src/usage/book.ts';
-import { type Division, daysFrom, usageReport } from '../../src/usage/report.ts';
+import { type Division, daysFrom, totalOf, usageReport } from '../../src/usage/report.ts';
 import { counterName, measureNames, readCounter, rowName } from '../../src/usage/row.ts';
 import { settle } from '../support/calls.ts';
 import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
@@ -226,6 +226,42 @@ describe('a book of usage', () => {
     const day = dayAt(clock.wallMs());
     const report = await usageReport(store, { from: day, to: day, by: ['provider', 'model'], where: {} });
     expect(report).toMatchObject([{ values: ['', ''], counts: { calls: 1, failed: 1 } }]);
+  });
+});
+
+describe('a report', () => {
+  const day = '2026-11-21';
+  /** A day on which so many keys called, once each. */
+  const storeOf = (keys: number) => ({
+    tallied: async () =>
+      new Map(
+        Array.from({ length: keys }, (_, i) => [
+          counterName(rowName({ team: '', key: `${i}`, provider: 'p', model: 'm', labels: {} }), 'calls'),
+          1,
+        ]),
+      ),
+  });
+
+  it('of too many rows is refused, and not half told', async () => {
+    const query = { from: day, to: day, where: {} };
+    const store = storeOf(100_001);
+    await expect(usageReport(store, { ...query, by: ['key'] })).rejects.toMatchObject({ kind: 'request_too_large' });
+    expect(totalOf(await usageReport(store, { ...query, by: ['model'] }))).toMatchObject({ calls: 100_001 });
+  });
+
+  it('ends with the call that wants it', async () => {
+    const abort = new AbortController();
+    const asked: string[] = [];
+    const store = {
+      async tallied(table: string) {
+        asked.push(table);
+        abort.abort(new Error('gone'));
+        return new Map();
+      },
+    };
+    const query = { from: '2026-01-01', to: day, by: [], where: {} };
+    await expect(usageReport(store, query, abort.signal)).rejects.toThrow('gone');
+    expect(asked).toHaveLength(1);
   });
 });
 
