@@ -89,8 +89,13 @@ const hasHint = ({ part, promptCache }: Part): boolean =>
 const saysMarks = ({ messages, providerOptions }: CompleteRequest, { provider }: Target): boolean =>
   providerOptions[provider]?.cache_control !== undefined || messages.some(({ content }) => content.some(hasHint));
 
-const isMarkable = (last: Part | undefined, { parts }: PromptMarks): boolean =>
-  last !== undefined && parts.has(last.part.case) && (last.part.case !== 'text' || last.part.value.trim() !== '');
+/** A mark on a tool's result may stand for one on a part in it. */
+function isMarkable(last: Part | undefined, marks: PromptMarks): boolean {
+  if (last?.part.case === 'text') return marks.parts.has('text') && last.part.value.trim() !== '';
+  if (last?.part.case === 'toolResult' && last.part.value.content.some((inner) => isMarkable(inner, marks)))
+    return true;
+  return last !== undefined && marks.parts.has(last.part.case);
+}
 
 const marked = (message: Message): Message => ({
   ...message,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CompleteRequestSchema, Role } from '#gen/antiphon/v1/completion_pb.js';
 import { findModel } from '../../src/catalogue/catalogue.ts';
 import { isKeepingCheaper } from '../../src/catalogue/price.ts';
+import type { Provider } from '../../src/providers/provider.ts';
 import { providerKinds } from '../../src/providers/registry.ts';
 import { PromptHints } from '../../src/thrift/prompt-hints.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -10,14 +11,14 @@ import { called, gave, said } from './conversations.ts';
 
 const LONG = 'These are the rules of the house. '.repeat(600);
 
-const requestOf = () =>
+const requestOf = (isAgent: boolean) =>
   create(CompleteRequestSchema, {
     messages: [
       said(Role.SYSTEM, LONG),
       said(Role.USER, 'One?'),
       called('a'),
       gave(20, 'a'),
-      said(Role.USER, 'And two?'),
+      ...(isAgent ? [] : [said(Role.USER, 'And two?')]),
     ],
     tools: [{ name: 'look_up', parameters: '{"type":"object"}' }],
   });
@@ -31,22 +32,23 @@ function placesOf(name: string, value: unknown, path = ''): string[] {
   });
 }
 
-/** The bodies of the same request sent twice, with hints for both. */
-function bodiesOf(kind: string, model: string): JsonObject[] {
-  const provider = providerKinds.get(kind)?.create({
-    name: kind,
-    baseUrl: new URL('https://example.com/v1'),
-    headers: {},
-    folderId: 'folder',
-  });
+function providerOf(kind: string): Provider {
+  const settings = { name: kind, baseUrl: new URL('https://example.com/v1'), headers: {}, folderId: 'folder' };
+  const provider = providerKinds.get(kind)?.create(settings);
   if (!provider) throw new Error('unknown kind');
+  return provider;
+}
+
+/** The bodies of the same request sent twice, with hints for both. */
+function bodiesOf(kind: string, model: string, isAgent = false): JsonObject[] {
+  const provider = providerOf(kind);
   const hints = new PromptHints({ maxPrefixes: 100, secret: 'secret' }, fakeClock());
   const target = { provider: kind, model };
   return [1, 2].map(() => {
     const caching = provider.promptCaching?.(model);
     const isCheaper = kind === 'openrouter' || isKeepingCheaper(findModel(kind, model)?.price);
     const place = { tenant: 'team:a', target, caching: caching ?? { marks: undefined, key: undefined }, isCheaper };
-    const request = caching ? hints.hinted(requestOf(), place) : requestOf();
+    const request = caching ? hints.hinted(requestOf(isAgent), place) : requestOf(isAgent);
     const wire = provider.dialect(request, model).toWire(request, target, false);
     expect(wire.warnings.filter(({ field }) => /prompt_cache/.test(field))).toEqual([]);
     return wire.body;
@@ -78,11 +80,18 @@ describe('what providers are told of a prompt that comes twice', () => {
     expect(second?.prompt_cache_key).toBe(first?.prompt_cache_key);
   });
 
-  it('has a row for every kind that has something to say of prompt caches', () => {
-    const saying = [...providerKinds.values()].flatMap(({ kind, create: make }) => {
-      const settings = { name: kind, baseUrl: new URL('https://example.com/v1'), headers: {}, folderId: 'folder' };
-      return make(settings).promptCaching?.('any') ? [kind] : [];
-    });
-    expect(saying.toSorted()).toEqual(['anthropic', 'azure', 'fireworks', 'mistral', 'openai', 'openrouter']);
+  it.each([
+    ['anthropic', 'claude-sonnet-5-5', ['/system/0', '/messages/2/content/0']],
+    ['openrouter', 'anthropic/claude-sonnet-5-5', ['/messages/0/content/0', '/messages/3/content/0']],
+  ])('%s, %s: marks at %j where it ends with what a tool gave', (kind, model, places) => {
+    expect(placesOf('cache_control', bodiesOf(kind, model, true)[1])).toEqual(places);
+  });
+
+  it.each([...providerKinds.keys()])('%s is given a key if, and only if, its requests carry one', (kind) => {
+    const provider = providerOf(kind);
+    const [model, promptCacheKey] = ['any', 'k'];
+    const request = create(CompleteRequestSchema, { messages: [said(Role.USER, 'Hi.')], promptCacheKey });
+    const { body } = provider.dialect(request, model).toWire(request, { provider: kind, model }, false);
+    expect(provider.promptCaching?.(model)?.key !== undefined).toBe(body.prompt_cache_key === 'k');
   });
 });

@@ -149,6 +149,18 @@ describe('marks', () => {
     expect([2, 4, 6].map(marksOf)).toEqual([[], [0, 1], [0, 3]]);
   });
 
+  it('stay for as long as prompts come that begin so, however they go on', () => {
+    const { hints, clock } = hintsOf();
+    const begun = [said(USER, 'One, and a little longer than that, so that it is kept?'), said(ASSISTANT, 'One.')];
+    const marksOf = (...more: readonly string[]) =>
+      markedIn(hints.hinted(requestOf([...begun, ...more.map((each) => said(USER, each))]), unkeyed));
+    expect(marksOf('a')).toEqual([]);
+    for (const last of ['b', 'c', 'd']) {
+      clock.advance(TTL_MS - 1);
+      expect(marksOf(`${last}1`, `${last}2`, `${last}3`)).toEqual([1]);
+    }
+  });
+
   it('look back no further than at the last messages of a long conversation, and at its instructions', () => {
     const { hints } = hintsOf();
     const many = Array.from({ length: 30 }, (_, i) => said(i % 2 === 0 ? USER : ASSISTANT, `message ${i} of many`));
