@@ -152,9 +152,7 @@ export class LiveSettings {
   #follow(): boolean {
     const { source, inEffect, apply, log } = this.#parts;
     const latest = this.#latest();
-    const isInEffect = latest?.revision === inEffect().settings.changed?.revision;
-    if (isInEffect) this.#misfit = undefined;
-    if (!source || isInEffect) return true;
+    if (!source || latest?.revision === inEffect().settings.changed?.revision) return true;
     if (latest?.revision === this.#misfit) return false;
     try {
       const config = source.read(latest);

@@ -117,6 +117,16 @@ describe('settings', () => {
     expect([applied, document.current.revision]).toEqual([[], 0]);
   });
 
+  it('are those of one of several who change them at once', async () => {
+    const { replica } = setUp();
+    const replicas = [replica(), replica(), replica()];
+    const all = await Promise.allSettled(replicas.map(({ settings }) => settings.update(changeOf(routed))));
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const { document } of replicas) await document.refresh();
+    expect(replicas.map(({ document }) => document.current.revision)).toEqual([1, 1, 1]);
+    for (const one of all) if (one.status === 'rejected') expect(one.reason).toMatchObject({ kind: 'conflict' });
+  });
+
   it('are not kept if they could not be put into effect for what is there', async () => {
     const { at, settings, document } = setUp().replica();
     at.refusal = new ConfigError([{ path: 'access.keys', problem: 'has none any more', fix: 'See the file.' }]);

@@ -283,7 +283,7 @@ export declare const GetSettingsResponseSchema: GenMessage<GetSettingsResponse>;
  */
 export declare type UpdateSettingsRequest = Message<"antiphon.v1.UpdateSettingsRequest"> & {
   /**
-   * All of them: what is unset becomes what the file has.
+   * Required. All of them: what is unset becomes what the file has.
    *
    * @generated from field: antiphon.v1.Settings settings = 1;
    */
