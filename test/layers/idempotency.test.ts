@@ -337,6 +337,42 @@ describe('a caller that leaves', () => {
   });
 });
 
+describe('a store that takes its time', () => {
+  /** From now on nothing is written until it is told to. */
+  const held = (stage: Stage) => {
+    const gate = Promise.withResolvers<void>();
+    const compareAndSet = stage.store.compareAndSet.bind(stage.store);
+    stage.store.compareAndSet = (...asked) => gate.promise.then(() => compareAndSet(...asked));
+    return gate.resolve;
+  };
+
+  it('has the answer before the caller has it', async () => {
+    const stage = new Stage();
+    const caller = stage.at(0).call();
+    await settle();
+    const open = held(stage);
+    await answered(stage);
+    expect(caller.end).toBeUndefined();
+    open();
+    await settle();
+    expect(textOf(caller.end)).toBe('hi');
+  });
+
+  it('asks nobody for a caller that has left meanwhile, and the key is free', async () => {
+    const stage = new Stage();
+    const open = held(stage);
+    const caller = stage.at(0).call();
+    await settle();
+    caller.leave();
+    open();
+    await settle();
+    expect([kindOf(caller), stage.asks.length]).toEqual(['cancelled', 0]);
+    const again = stage.at(0).call();
+    await answered(stage);
+    expect(textOf(again.end)).toBe('hi');
+  });
+});
+
 describe('a store that fails', () => {
   it('fails no call, and calls under way are one call all the same', async () => {
     const stage = new Stage();
