@@ -4,7 +4,7 @@ import { type CompleteRequest, CompleteRequestSchema } from '#gen/antiphon/v1/co
 import { canonical, fieldsThatAre, partOf, type RequestFields } from '../cache/request-part.ts';
 
 /** What two requests with the same key must have in common: all that can change the answer, or where it comes from. */
-export const requestFields: RequestFields = {
+const requestFields: RequestFields = {
   messages: 'yes',
   temperature: 'yes',
   topP: 'yes',
