@@ -1,4 +1,4 @@
-import type { AlertSettings } from '../alerts/settings.ts';
+import { alertsOf } from './alerts.ts';
 import { cacheOf } from './cache.ts';
 import { catalogueOverrides } from './catalogue-overrides.ts';
 import type { Config, MediaConfig, MockConfig, ServerConfig, SettingsConfig } from './config.ts';
@@ -7,14 +7,12 @@ import { idempotencyOf } from './idempotency.ts';
 import { quotasOf } from './quotas.ts';
 import { resilienceOf } from './resilience.ts';
 import type { FileConfig } from './schema.ts';
-import type { AlertsEntry } from './schema-alerts.ts';
 import type { Selection } from './selection.ts';
 import { storeOf } from './store.ts';
 import { thriftOf } from './thrift.ts';
 import { timeoutsOf } from './timeouts.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-const NANOS_PER_USD = 1e9;
 
 const serverOf = ({ server }: FileConfig): ServerConfig => ({
   host: server.host,
@@ -46,14 +44,6 @@ const mockOf = ({ mock }: FileConfig): MockConfig => ({
   latencyMs: mock.latency_ms,
   tokensPerSecond: mock.tokens_per_second,
   errorRate: mock.error_rate,
-});
-
-const alertsOf = (alerts: AlertsEntry): AlertSettings => ({
-  errorRate: alerts.error_rate,
-  latencyP95Ms: alerts.latency_p95_ms,
-  nanoUsdPerHour: alerts.usd_per_hour === undefined ? undefined : Math.round(alerts.usd_per_hour * NANOS_PER_USD),
-  windowMs: alerts.window_ms,
-  minCalls: alerts.min_calls,
 });
 
 type Said = Pick<Config, 'access' | 'tls' | 'files' | 'secrets' | 'notices'> & Pick<SettingsConfig, 'changed'>;
