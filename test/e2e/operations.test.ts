@@ -14,7 +14,7 @@ const documentation = readFileSync('docs/operations.md', 'utf8');
 
 const methods = Object.keys(AdminService.method) as AdminMethod[];
 
-/** Nothing stands behind these yet. */
+/** Nothing stands behind these yet: they are refused as not supported. */
 const NOT_THERE = new Set([
   'GetSettings',
   'UpdateSettings',
@@ -86,7 +86,9 @@ describe('every line of docs/operations.md', () => {
   });
 
   it.each(runnable.filter(([, line]) => line.startsWith('buf')))('%s without reflection', async (_, line) => {
-    const answer = await run(line.replace("--reflect-header '*'", `--schema ${resolve('proto')}`));
+    // What is made has another name than the first time.
+    const again = line.replace("--reflect-header '*'", `--schema ${resolve('proto')}`).replace('billing', 'search');
+    const answer = await run(again);
     expect(answer.code).toBeUndefined();
   });
 });
