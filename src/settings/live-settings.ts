@@ -113,6 +113,7 @@ export class LiveSettings {
     try {
       const config = this.read();
       const fixed = apply(config);
+      if (fixed.length > 0) log.warn({ parts: fixed }, 'these parts of the configuration take effect after a restart');
       for (const notice of config.notices) log.info({ notice }, 'notice');
       log.info({ providers: config.providers.map(({ name }) => name) }, 'configuration reloaded');
       return fixed;
