@@ -188,7 +188,7 @@ const hasSameTls = ({ tls: one }: Config, { tls: other }: Config): boolean =>
 
 /** What is set up once, and differs. */
 const fixedParts = (one: Config, other: Config): readonly string[] => [
-  ...(['server', 'telemetry', 'store', 'audit'] as const).filter(
+  ...(['server', 'telemetry', 'store', 'audit', 'usage'] as const).filter(
     (part) => JSON.stringify(one[part]) !== JSON.stringify(other[part]),
   ),
   ...(hasSameTls(one, other) ? [] : ['server.tls']),
