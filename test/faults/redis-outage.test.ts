@@ -58,6 +58,9 @@ describe.runIf(hasRedis)('rows 60 to 64: Redis in the middle of load', () => {
     { timeout: 120_000 },
     async (fault) => {
       const { redis, gateway, during, store, recovered } = await redisScene();
+      await recovered();
+      // Of a process that has just begun, everything is slow.
+      await during(() => sleep(700));
       const before = await during(() => sleep(700));
       expect(await store()).toMatchObject({ mode: StoreMode.SHARED });
       const within = await during(async () => {
