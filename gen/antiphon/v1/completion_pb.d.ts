@@ -17,7 +17,7 @@ export declare const file_antiphon_v1_completion: GenFile;
  * CompleteRequest asks a model to continue a conversation.
  *
  * A field that breaks its rule is refused with INVALID_ARGUMENT and a `google.rpc.BadRequest` that names every field
- * at fault, up to 50. A field marked "not yet" is refused with UNIMPLEMENTED when it is set; nothing is ignored silently.
+ * at fault, up to 50. Nothing is ignored silently.
  * The whole message is at most 16 MiB, unless the server is configured otherwise.
  *
  * @generated from message antiphon.v1.CompleteRequest
