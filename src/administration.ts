@@ -1,6 +1,6 @@
 import type { KeyRecord } from './access/key-record.ts';
 import type { PurgeScope } from './cache/purges.ts';
-import { tenantOf } from './cache/tenant.ts';
+import { ofTenant, tenantOf } from './cache/tenant.ts';
 import type { Clock } from './core/clock.ts';
 import { GatewayError } from './core/errors.ts';
 import { may } from './core/roles.ts';
@@ -35,6 +35,11 @@ export function administration({ snapshots, lasting, usageLabels }: Administrati
     }),
     cache: cacheAdmin({
       read: () => ({ ...answers.stats, enabled: snapshots.current.config.cache.enabled, shared: answers.isShared }),
+      list: ({ team, key, model }, most) => {
+        const tenant = team === '' && key === '' ? {} : { tenant: tenantOf({ name: key, team }) };
+        const wanted = { ...tenant, ...(model === '' ? {} : { model }) };
+        return answers.list(wanted, most).map(({ tenant: whose, ...entry }) => ({ ...entry, ...ofTenant(whose) }));
+      },
       purge: (scope) => kept(answers.purge(purgeScope(scope))),
     }),
     usage: usageAdmin<Division>({

@@ -4,7 +4,7 @@ import type { Store } from '../stores/store.ts';
 import type { Entry } from './entry.ts';
 import { decodeAnswer, encodeAnswer, type Origin, untilOf } from './kept-answer.ts';
 import { type Leased, lease } from './lease.ts';
-import { LocalTier } from './local-tier.ts';
+import { type HeldEntry, LocalTier } from './local-tier.ts';
 import { type PurgeScope, Purges } from './purges.ts';
 import type { CacheSettings } from './settings.ts';
 import { SharedTier } from './shared-tier.ts';
@@ -101,6 +101,12 @@ export class Answers {
     if (!this.#store || waitMs === 0) return { answer: await look(), release: () => Promise.resolve() };
     const parts = { store: this.#store, clock: this.#clock, waitMs, look };
     return lease(`cache:lease:${entry.key}`, parts, signal);
+  }
+
+  /** Those in this process, used last first, at most so many. `wanted`: what they must be of. */
+  list({ tenant, model }: Partial<Pick<Entry, 'tenant' | 'model'>>, most: number): readonly HeldEntry[] {
+    const is = (entry: Entry) => (tenant ?? entry.tenant) === entry.tenant && (model ?? entry.model) === entry.model;
+    return this.#local.list(is, most);
   }
 
   /**

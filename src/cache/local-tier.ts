@@ -6,6 +6,12 @@ import type { CacheSettings } from './settings.ts';
 /** What an entry takes besides its answer: its key, its place in the list, and the objects around them. */
 const OVERHEAD_BYTES = 512;
 
+/** What an answer is of, and for how long. */
+export interface HeldEntry extends Pick<Entry, 'tenant' | 'model'> {
+  readonly bytes: number;
+  readonly leftMs: number;
+}
+
 interface Held {
   readonly bytes: Uint8Array;
   readonly entry: Entry;
@@ -38,6 +44,18 @@ export class LocalTier {
 
   put(key: string, bytes: Uint8Array, entry: Entry, ttlMs: number): void {
     this.#held.set(key, { bytes, entry }, { ttl: ttlMs, size: bytes.length + OVERHEAD_BYTES });
+  }
+
+  /** Those that `is` true of, used last first, at most so many. */
+  list(is: (entry: Entry) => boolean, most: number): readonly HeldEntry[] {
+    const found: HeldEntry[] = [];
+    for (const [key, { bytes, entry }] of this.#held.entries()) {
+      if (found.length >= most) break;
+      const { tenant, model } = entry;
+      const leftMs = this.#held.getRemainingTTL(key);
+      if (leftMs > 0 && is(entry)) found.push({ tenant, model, bytes: bytes.length + OVERHEAD_BYTES, leftMs });
+    }
+    return found;
   }
 
   /** Removes those that `is` true of. */

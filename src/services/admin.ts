@@ -9,7 +9,7 @@ import type { Inbound } from './service.ts';
 export interface AdminParts {
   readonly providers?: AdminGroup<'listProviders' | 'testProvider'>;
   readonly settings?: AdminGroup<'getSettings' | 'updateSettings' | 'reloadConfiguration'>;
-  readonly cache?: AdminGroup<'getCacheStats' | 'purgeCache'>;
+  readonly cache?: AdminGroup<'getCacheStats' | 'listCacheEntries' | 'purgeCache'>;
   readonly keys?: AdminGroup<'listKeys' | 'createKey' | 'revokeKey'>;
   readonly usage?: AdminGroup<'getUsageReport'>;
   readonly alerts?: AdminGroup<'listAlerts'>;

@@ -47,6 +47,26 @@ describe('answers in one process', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('are listed by whose they are and of what, those used last first, as long as their time lasts', () => {
+    const { clock, answers } = alone();
+    answers.put(entryOf('a'), answer(), origin, 500);
+    answers.put(entryOf('b', { tenant: 'key:k' }), answer(), origin, TTL_MS);
+    answers.put(entryOf('c', { model: 'p/n' }), answer(), origin, TTL_MS);
+    answers.find(entryOf('a'));
+    const list = (...[wanted, most = 10]: [Parameters<Answers['list']>[0], number?]) =>
+      answers.list(wanted, most).map(({ tenant, model }) => `${tenant} ${model}`);
+    expect(list({})).toEqual(['team:a p/m', 'team:a p/n', 'key:k p/m']);
+    expect(list({}, 2)).toEqual(['team:a p/m', 'team:a p/n']);
+    expect(list({ tenant: 'team:a' })).toEqual(['team:a p/m', 'team:a p/n']);
+    expect(list({ model: 'p/m' })).toEqual(['team:a p/m', 'key:k p/m']);
+    expect(list({ tenant: 'key:k', model: 'p/n' })).toEqual([]);
+    const [first] = answers.list({}, 1);
+    expect(first?.leftMs).toBe(500);
+    expect(answers.list({}, 10).reduce((sum, { bytes }) => sum + bytes, 0)).toBe(answers.stats.bytes);
+    clock.advance(501);
+    expect(list({})).toEqual(['team:a p/n', 'key:k p/m']);
+  });
+
   it('are not changed by whoever gets them', () => {
     const { answers } = alone();
     const given = answer();

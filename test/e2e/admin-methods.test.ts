@@ -16,6 +16,7 @@ const {
   listProviders,
   testProvider: askProvider,
   getCacheStats,
+  listCacheEntries,
   purgeCache,
   getUsageReport,
   listAlerts,
@@ -140,6 +141,13 @@ describe.each(doors)('%s', (door) => {
     const purge = async (scope: object) => (await at.unary(purgeCache, { scope } as never, as('admin'))).error;
     await call(at);
     expect(await entries()).toBe(1n);
+    const list = async (wanted: object) =>
+      (await at.unary(listCacheEntries, wanted, as('viewer'))).messages[0]?.entries;
+    const kept = [{ model: 'test/test-model', team: 'search', key: '' }];
+    expect(await list({})).toMatchObject(kept);
+    expect(await list({ team: 'search', model: 'test/test-model' })).toMatchObject(kept);
+    expect(await list({ team: 'other' })).toEqual([]);
+    expect(await list({ key: 'caller' })).toEqual([]);
     expect(await purge({ case: 'team', value: 'other' })).toBeUndefined();
     expect(await purge({ case: 'key', value: 'caller' })).toBeUndefined();
     expect(await purge({ case: 'model', value: 'test/other' })).toBeUndefined();

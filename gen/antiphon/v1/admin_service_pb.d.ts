@@ -434,6 +434,115 @@ export declare type GetCacheStatsResponse = Message<"antiphon.v1.GetCacheStatsRe
 export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse>;
 
 /**
+ * ListCacheEntriesRequest says which answers are listed. What is set must all be so.
+ *
+ * @generated from message antiphon.v1.ListCacheEntriesRequest
+ */
+export declare type ListCacheEntriesRequest = Message<"antiphon.v1.ListCacheEntriesRequest"> & {
+  /**
+   * The most entries. From 1 to 1,000. 0: 100.
+   *
+   * @generated from field: uint32 limit = 1;
+   */
+  limit: number;
+
+  /**
+   * Those for this team. Empty: for anyone. At most 512 bytes.
+   *
+   * @generated from field: string team = 2;
+   */
+  team: string;
+
+  /**
+   * Those for this key, if it has no team. Empty: for anyone. At most 512 bytes.
+   *
+   * @generated from field: string key = 3;
+   */
+  key: string;
+
+  /**
+   * Those of this model, as "provider/id". Empty: of any. At most 512 bytes.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message antiphon.v1.ListCacheEntriesRequest.
+ * Use `create(ListCacheEntriesRequestSchema)` to create a new message.
+ */
+export declare const ListCacheEntriesRequestSchema: GenMessage<ListCacheEntriesRequest>;
+
+/**
+ * ListCacheEntriesResponse lists answers.
+ *
+ * @generated from message antiphon.v1.ListCacheEntriesResponse
+ */
+export declare type ListCacheEntriesResponse = Message<"antiphon.v1.ListCacheEntriesResponse"> & {
+  /**
+   * Those used last come first.
+   *
+   * @generated from field: repeated antiphon.v1.CacheEntry entries = 1;
+   */
+  entries: CacheEntry[];
+};
+
+/**
+ * Describes the message antiphon.v1.ListCacheEntriesResponse.
+ * Use `create(ListCacheEntriesResponseSchema)` to create a new message.
+ */
+export declare const ListCacheEntriesResponseSchema: GenMessage<ListCacheEntriesResponse>;
+
+/**
+ * CacheEntry is an answer that is kept.
+ *
+ * @generated from message antiphon.v1.CacheEntry
+ */
+export declare type CacheEntry = Message<"antiphon.v1.CacheEntry"> & {
+  /**
+   * The model that gave it, as "provider/id".
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * The team that it is kept for. Empty: it is kept for a key.
+   *
+   * @generated from field: string team = 2;
+   */
+  team: string;
+
+  /**
+   * The key that it is kept for, if that has no team.
+   *
+   * @generated from field: string key = 3;
+   */
+  key: string;
+
+  /**
+   * What it takes.
+   *
+   * @generated from field: uint64 bytes = 4;
+   */
+  bytes: bigint;
+
+  /**
+   * How long it is still given.
+   *
+   * @generated from field: google.protobuf.Duration expires_in = 5;
+   */
+  expiresIn?: Duration | undefined;
+};
+
+/**
+ * Describes the message antiphon.v1.CacheEntry.
+ * Use `create(CacheEntrySchema)` to create a new message.
+ */
+export declare const CacheEntrySchema: GenMessage<CacheEntry>;
+
+/**
  * PurgeCacheRequest says which answers are let go. One of its fields is required.
  *
  * @generated from message antiphon.v1.PurgeCacheRequest
@@ -1253,6 +1362,16 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetCacheStatsRequestSchema;
     output: typeof GetCacheStatsResponseSchema;
+  },
+  /**
+   * The answers that this replica holds: what they are of, and never what was asked or answered.
+   *
+   * @generated from rpc antiphon.v1.AdminService.ListCacheEntries
+   */
+  listCacheEntries: {
+    methodKind: "unary";
+    input: typeof ListCacheEntriesRequestSchema;
+    output: typeof ListCacheEntriesResponseSchema;
   },
   /**
    * Lets go of cached answers, on all replicas.

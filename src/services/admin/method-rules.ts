@@ -44,6 +44,7 @@ export const methodRules: { readonly [M in AdminMethod]: RuleOf<M> } = {
   },
   reloadConfiguration: { right: 'administer', action: 'configuration.reload' },
   getCacheStats: { right: 'watch', action: 'cache.stats' },
+  listCacheEntries: { right: 'watch', action: 'cache.list' },
   purgeCache: {
     right: 'administer',
     action: 'cache.purge',

@@ -1,7 +1,8 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import {
   GetCacheStatsRequestSchema,
+  ListCacheEntriesRequestSchema,
   type PurgeCacheRequest,
   PurgeCacheRequestSchema,
 } from '#gen/antiphon/v1/admin_service_pb.js';
@@ -12,12 +13,19 @@ type Scope = PurgeCacheRequest['scope'];
 
 function scene() {
   const purged: CacheScope[] = [];
+  const listed: unknown[] = [];
   const admin = cacheAdmin({
     read: () => ({ enabled: true, entries: 2, bytes: 300, evictions: 1, shared: false }),
+    list: (wanted, most) => {
+      listed.push([wanted, most]);
+      return [{ model: 'openai/gpt', team: 'search', key: '', bytes: 700, leftMs: 1_500 }];
+    },
     purge: async (scope) => purged.push(scope),
   });
   const purge = (scope: Scope) => admin.purgeCache(create(PurgeCacheRequestSchema, { scope }), inboundOf());
-  return { admin, purge, purged };
+  const list = (request: MessageInitShape<typeof ListCacheEntriesRequestSchema>) =>
+    admin.listCacheEntries(create(ListCacheEntriesRequestSchema, request), inboundOf());
+  return { admin, purge, purged, list, listed };
 }
 
 it('GetCacheStats tells what the cache holds', async () => {
@@ -28,6 +36,31 @@ it('GetCacheStats tells what the cache holds', async () => {
     bytes: 300n,
     evictions: 1n,
     shared: false,
+  });
+});
+
+describe('ListCacheEntries', () => {
+  it('tells what answers are of, and for how long', async () => {
+    const { list, listed } = scene();
+    const { entries } = await list({});
+    expect(entries).toMatchObject([{ model: 'openai/gpt', team: 'search', key: '', bytes: 700n }]);
+    expect(entries[0]?.expiresIn).toMatchObject({ seconds: 1n, nanos: 500_000_000 });
+    await list({ limit: 7, team: 'search', model: 'openai/gpt' });
+    expect(listed).toEqual([
+      [{ team: '', key: '', model: '' }, 100],
+      [{ team: 'search', key: '', model: 'openai/gpt' }, 7],
+    ]);
+  });
+
+  it.each([
+    [{ limit: 1_001 }, 'limit'],
+    [{ team: 'a', key: 'b' }, 'key'],
+    [{ team: 'a'.repeat(513) }, 'team'],
+    [{ model: 'a'.repeat(513) }, 'model'],
+  ])('refuses %j', async (request, field) => {
+    const { list, listed } = scene();
+    await expect(list(request)).rejects.toMatchObject({ kind: 'invalid_request', facts: { violations: [{ field }] } });
+    expect(listed).toEqual([]);
   });
 });
 
