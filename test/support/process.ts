@@ -62,6 +62,8 @@ export async function spawnGateway(options: GatewayProcessOptions = {}): Promise
 async function start(folder: string, { env = {}, file, preload }: GatewayProcessOptions) {
   const variables: Record<string, string> = {
     PATH: process.env.PATH ?? '',
+    // Half of the time until it listens goes into reading its source.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'antiphon-compile-cache'),
     ANTIPHON_GRPC_PORT: '0',
     ANTIPHON_HTTP_PORT: '0',
     ANTIPHON_METRICS_PORT: '0',
