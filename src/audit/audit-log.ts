@@ -1,8 +1,9 @@
+import type { AuditNote } from '../core/audit-note.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Redact } from '../core/redact.ts';
 import { StoreError, type Values } from '../stores/store.ts';
 import { storeUnavailable } from '../stores/unavailable.ts';
-import { type AuditEvent, type AuditNote, decodeEvent, encodeEvent, eventOf } from './event.ts';
+import { type AuditEvent, decodeEvent, encodeEvent, eventOf } from './event.ts';
 import { EventIds, isEventId, reversed } from './event-ids.ts';
 import { type Refusal, Refusals } from './refusals.ts';
 

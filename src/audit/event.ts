@@ -1,28 +1,10 @@
 import type { JsonValue } from '@bufbuild/protobuf';
+import type { AuditNote } from '../core/audit-note.ts';
 import { type ErrorKind, errorKinds } from '../core/errors.ts';
 import { asCount, asObject, asString, tryParseJson } from '../core/json.ts';
 import type { Redact } from '../core/redact.ts';
 
-/** What somebody did, or was refused. */
-export interface AuditNote {
-  /** The name of the key. */
-  readonly actor: string;
-  /** Empty: none. */
-  readonly team: string;
-  /** For example "key.create". */
-  readonly action: string;
-  /** To what. Empty: the gateway as a whole. */
-  readonly object: string;
-  /** Undefined: it was done. */
-  readonly refusedBecause?: ErrorKind | undefined;
-  /** Undefined: nothing, or not known. */
-  readonly before?: JsonValue | undefined;
-  /** What it is now, or was to be. */
-  readonly after?: JsonValue | undefined;
-  readonly requestId: string;
-}
-
-/** The same, as it is kept. */
+/** A note, as it is kept. */
 export interface AuditEvent extends Omit<AuditNote, 'before' | 'after'> {
   /** Unique. Later ones have greater ones, by their bytes. */
   readonly id: string;

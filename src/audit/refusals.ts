@@ -1,6 +1,6 @@
+import type { AuditNote } from '../core/audit-note.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { ErrorKind } from '../core/errors.ts';
-import type { AuditNote } from './event.ts';
 
 /** A call that was refused. */
 export interface Refusal {

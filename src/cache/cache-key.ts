@@ -3,23 +3,11 @@ import { toBinary } from '@bufbuild/protobuf';
 import { type CompleteRequest, CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
 import type { ContextAction, Escalation } from '../core/policy.ts';
 import type { Target } from '../core/target.ts';
-import { canonical, fieldsThatAre, partOf, type RequestFields } from './request-part.ts';
+import { canonical, fieldsThatAre, partOf, questionFields, type RequestFields } from './request-part.ts';
 
 /** What of a request is in the key: all that can change the answer. */
 export const keyFields: RequestFields = {
-  messages: 'yes',
-  temperature: 'yes',
-  topP: 'yes',
-  topK: 'yes',
-  maxTokens: 'yes',
-  stop: 'yes',
-  seed: 'yes',
-  tools: 'yes',
-  toolChoice: 'yes',
-  parallelToolCalls: 'yes',
-  responseFormat: 'yes',
-  reasoning: 'yes',
-  providerOptions: 'ordered',
+  ...questionFields,
   // They say where a call goes: the model that it goes to is in the key itself.
   model: 'no',
   tier: 'no',

@@ -14,6 +14,23 @@ export type RequestField = Exclude<keyof CompleteRequest, '$typeName' | '$unknow
  */
 export type RequestFields = Readonly<Record<RequestField, 'yes' | 'ordered' | 'no'>>;
 
+/** What a model is asked: in every digest. */
+export const questionFields = {
+  messages: 'yes',
+  temperature: 'yes',
+  topP: 'yes',
+  topK: 'yes',
+  maxTokens: 'yes',
+  stop: 'yes',
+  seed: 'yes',
+  tools: 'yes',
+  toolChoice: 'yes',
+  parallelToolCalls: 'yes',
+  responseFormat: 'yes',
+  reasoning: 'yes',
+  providerOptions: 'ordered',
+} as const satisfies Partial<RequestFields>;
+
 /** The fields of one kind. */
 export const fieldsThatAre = (fields: RequestFields, kind: 'yes' | 'ordered'): readonly RequestField[] =>
   (Object.keys(fields) as RequestField[]).filter((field) => fields[field] === kind);

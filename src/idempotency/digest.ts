@@ -1,23 +1,11 @@
 import { createHash } from 'node:crypto';
 import { toBinary } from '@bufbuild/protobuf';
 import { type CompleteRequest, CompleteRequestSchema } from '#gen/antiphon/v1/completion_pb.js';
-import { canonical, fieldsThatAre, partOf, type RequestFields } from '../cache/request-part.ts';
+import { canonical, fieldsThatAre, partOf, questionFields, type RequestFields } from '../cache/request-part.ts';
 
 /** What two requests with the same key must have in common: all that can change the answer, or where it comes from. */
 const requestFields: RequestFields = {
-  messages: 'yes',
-  temperature: 'yes',
-  topP: 'yes',
-  topK: 'yes',
-  maxTokens: 'yes',
-  stop: 'yes',
-  seed: 'yes',
-  tools: 'yes',
-  toolChoice: 'yes',
-  parallelToolCalls: 'yes',
-  responseFormat: 'yes',
-  reasoning: 'yes',
-  providerOptions: 'ordered',
+  ...questionFields,
   model: 'yes',
   tier: 'yes',
   complexity: 'yes',

@@ -1,5 +1,5 @@
 import type { Limit, LimitUnit, Subject } from '../core/limits.ts';
-import type { Amount, Hold } from '../stores/store.ts';
+import type { Amount, Carried, Hold } from '../stores/store.ts';
 import type { Limited } from './settings.ts';
 import { windowAt } from './windows.ts';
 
@@ -12,6 +12,8 @@ export interface Account {
   readonly limit: Limit;
   /** The name in the ledger. */
   readonly id: string;
+  /** What the account of the window before counts for. Undefined: nothing. */
+  readonly carried: Carried | undefined;
   /** When its window was looked up. */
   readonly wallMs: number;
   /** How long its window still lasted then. */
@@ -24,19 +26,18 @@ const KEPT_MS = 26 * 60 * 60 * 1000;
 
 export function accountsOf({ subject, limits }: Limited, wallMs: number): readonly Account[] {
   return limits.map((limit) => {
-    const { id, endsInMs } = windowAt(limit.window, wallMs);
-    return { subject, limit, id: accountId(subject, limit, id), wallMs, endsInMs, ttlMs: endsInMs + KEPT_MS };
+    const { id, endsInMs, before } = windowAt(limit.window, wallMs);
+    const carried = before && { account: accountId(subject, limit, before.id), share: before.share };
+    return { subject, limit, id: accountId(subject, limit, id), carried, wallMs, endsInMs, ttlMs: endsInMs + KEPT_MS };
   });
 }
 
 /** Undefined: nothing of this unit is wanted. */
-export function holdOf({ subject, limit, id, wallMs, ttlMs }: Account, amounts: Amounts): Hold | undefined {
+export function holdOf({ limit, id, carried, ttlMs }: Account, amounts: Amounts): Hold | undefined {
   const amount = amounts[limit.unit];
   if (amount === 0) return undefined;
-  const { before } = windowAt(limit.window, wallMs);
   const hold = { account: id, amount, limit: limit.amount, ttlMs };
-  if (!before) return hold;
-  return { ...hold, carried: { account: accountId(subject, limit, before.id), share: before.share } };
+  return carried ? { ...hold, carried } : hold;
 }
 
 export const spentOn = ({ limit, id, ttlMs }: Account, amounts: Amounts): Amount => ({

@@ -15,7 +15,7 @@ export interface Quotas {
 
 export function quotas(parts: Omit<MeterParts, 'alerts'>): Quotas {
   const { settings, tell } = parts;
-  const alerts = new Alerts(settings.alertAt, tell);
+  const ofMeters = { ...parts, alerts: new Alerts(settings.alertAt, tell) };
   const hasModels = settings.models.named.size > 0 || settings.models.each.length > 0;
   const isAnything = isLimiting(settings);
   const under = new Set<Promise<void>>();
@@ -23,7 +23,7 @@ export function quotas(parts: Omit<MeterParts, 'alerts'>): Quotas {
     meterOf(call) {
       if (!isAnything) return undefined;
       const callers = limitsOfCaller(settings, call.caller);
-      return callers.length > 0 || hasModels ? new Meter({ ...parts, alerts }, call, callers) : undefined;
+      return callers.length > 0 || hasModels ? new Meter(ofMeters, call, callers) : undefined;
     },
     settling(work) {
       under.add(work);

@@ -1,6 +1,6 @@
+import type { AuditNote, AuditNotes } from '../core/audit-note.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
 import { may, type Right } from '../core/roles.ts';
-import type { AuditNote, AuditNotes } from './admin/audit-note.ts';
 import { type MethodRule, methodRules } from './admin/method-rules.ts';
 import type { AdminGroup, AdminMethod, AdminService } from './admin-service.ts';
 import type { Inbound } from './service.ts';

@@ -37,7 +37,9 @@ export interface OpenStore {
 }
 
 /**
- * Opens the store: what it does not need is not loaded. A Redis that is down is no reason to fail: it is waited for a little, and looked for from then on.
+ * Opens the store: what it does not need is not loaded. A Redis that is down is no reason to fail: it is waited for a
+ * little, and looked for from then on.
+ *
  * Errors: one that says what is wrong with the file, and what to do.
  */
 export async function openStore(settings: StoreSettings, clock: Clock, news: StoreNews): Promise<OpenStore> {

@@ -1,5 +1,5 @@
 import type { JsonValue } from '@bufbuild/protobuf';
-import type { ErrorKind } from '../../core/errors.ts';
+import type { ErrorKind } from './errors.ts';
 
 /** What somebody did, or was refused. Without secrets. */
 export interface AuditNote {
