@@ -22,7 +22,7 @@ export interface WrittenRoute {
   readonly listPath: Path;
   readonly strategy?: Strategy | undefined;
   readonly sticky?: boolean | undefined;
-  readonly targets: readonly TargetEntry[];
+  readonly targets?: readonly TargetEntry[] | undefined;
 }
 
 /** A list of models is tried as it stands. */
@@ -30,9 +30,9 @@ const LEAST: Strategy = 'priority';
 
 /** Makes a route, and reports what is wrong with it. */
 export function routeOf(written: WrittenRoute, parts: RouteParts): Route {
-  const { name, path, listPath, strategy = LEAST, sticky = false } = written;
+  const { name, path, listPath, strategy = LEAST, sticky = false, targets = [] } = written;
   const { report } = parts;
-  if (written.targets.length === 0) report(listPath, 'is missing', 'List at least one model.');
+  if (targets.length === 0) report(listPath, 'is missing', 'List at least one model.');
   const route = { name, strategy, sticky, targets: targetsOf(written, parts) };
   if (sticky && !isKept(route, 'any'))
     report(
@@ -41,7 +41,7 @@ export function routeOf(written: WrittenRoute, parts: RouteParts): Route {
       'Remove it, or choose a strategy that spreads calls.',
     );
   if (strategy !== 'weighted')
-    written.targets.forEach((entry, i) => {
+    targets.forEach((entry, i) => {
       if (typeof entry !== 'string' && entry.weight !== undefined)
         report(
           [...listPath, i, 'weight'],
@@ -52,7 +52,10 @@ export function routeOf(written: WrittenRoute, parts: RouteParts): Route {
   return route;
 }
 
-function targetsOf({ listPath, targets }: WrittenRoute, { targetOf, report }: RouteParts): readonly WeightedTarget[] {
+function targetsOf(
+  { listPath, targets = [] }: WrittenRoute,
+  { targetOf, report }: RouteParts,
+): readonly WeightedTarget[] {
   const byName = new Map<string, WeightedTarget>();
   targets.forEach((entry, i) => {
     const target = targetOf(entryName(entry));

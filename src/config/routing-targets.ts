@@ -31,7 +31,7 @@ const ofRoute = (path: Path, { targets }: Pick<RouteEntry, 'targets'>): NamedTar
 
 function ofTier(path: Path, entry: TierEntry | undefined): NamedTarget[] {
   if (entry === undefined || typeof entry === 'string') return [];
-  return 'targets' in entry ? ofRoute(path, entry) : ofList(path, entry);
+  return Array.isArray(entry) ? ofList(path, entry) : ofRoute(path, entry);
 }
 
 function ofRule(path: Path, { targets, fallbacks, canary, escalate, shadow }: RuleEntry): NamedTarget[] {

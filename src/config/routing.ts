@@ -117,9 +117,9 @@ function tiersOf(
 function tierRoute(tier: TierName, entry: TierEntry, routes: ReadonlyMap<string, Route>, parts: RouteParts) {
   const path = ['routing', 'tiers', tier];
   if (typeof entry === 'string') return routeNamed(entry, routes, path, parts);
-  return 'targets' in entry
-    ? routeOf({ ...entry, name: tier, path, listPath: [...path, 'targets'] }, parts)
-    : routeOf({ name: tier, path, listPath: path, targets: entry }, parts);
+  return Array.isArray(entry)
+    ? routeOf({ name: tier, path, listPath: path, targets: entry }, parts)
+    : routeOf({ ...entry, name: tier, path, listPath: [...path, 'targets'] }, parts);
 }
 
 /** The models of the catalogue that are in a tier and may be called, in the order of the providers. */

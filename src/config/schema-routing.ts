@@ -82,7 +82,7 @@ const routeSchema = z
   .strictObject({
     strategy: routeFields.strategy.default('priority'),
     sticky: routeFields.sticky.default(false),
-    targets: routeFields.targets.default([]),
+    targets: routeFields.targets.optional(),
   })
   .meta({ title: 'Route', required: ['targets'] });
 

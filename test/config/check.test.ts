@@ -25,6 +25,19 @@ const NAMES = [
   ],
   ...['routing', 'routes', 'rules', 'fast', 'targets', 'model', 'escalate', 'to', 'name', 'match', 'labels'],
   ...['retry', 'max_retries', 'fallback', 'answers', 'always', 'enabled'],
+  ...[
+    'access',
+    'teams',
+    'keys',
+    'quotas',
+    'requests_per_minute',
+    'cache',
+    'ttl_ms',
+    'store',
+    'kind',
+    'audit',
+    'alerts',
+  ],
   ...['grpc_port', 'reflection', 'lifecycle', 'unknown', '0', '', 'toString'],
 ];
 
@@ -46,6 +59,12 @@ describe('check', () => {
       if (!isText) expect(problems.length === 0).toBe(fileSchema.safeParse(tree).success);
     });
     fc.assert(property, { numRuns: 500 });
+  });
+
+  it('takes a route without its models as the schema does: what is missing is told where routes are made', () => {
+    const { config, problems } = check({ routing: { routes: { a: {} } } }, never);
+    expect(problems).toEqual([]);
+    expect(fileSchema.parse(config)).toEqual(config);
   });
 
   it('is part of a start that ends, whatever the file holds: with a configuration, or with problems', () => {
