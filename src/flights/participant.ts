@@ -4,7 +4,7 @@ import { addWarnings, type Call, type Trail } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Delta, Sink } from '../core/events.ts';
 import { addSpent, joinTrail, withSpent } from '../core/spent.ts';
-import { roomIn } from './room.ts';
+import { slow } from './room.ts';
 
 /** What those who take part in a flight see of it. */
 export interface Airborne {
@@ -122,20 +122,20 @@ export class Participant {
     if (!sink.committed) this.#learn();
     if (sink.emit(event)) return true;
     this.#isFull = true;
-    void this.#awaitRoom(sink);
+    this.#awaitRoom(sink);
     return false;
   }
 
-  async #awaitRoom(sink: Sink): Promise<void> {
+  /** Once for some tokens of every stream. Of a caller that goes, the flight tells, and its sink has room at once. */
+  #awaitRoom(sink: Sink): void {
     const { clock, stallMs } = this.#parts;
-    try {
-      await roomIn(sink, stallMs, clock, this.#call.signal);
-    } catch (thrown) {
-      return this.fail(thrown);
-    }
-    this.#isFull = false;
-    this.pump();
-    if (!this.#isFull) this.#flight.hasRoomAgain();
+    const stalled = clock.after(stallMs, () => this.fail(slow()));
+    void sink.ready().then(() => {
+      stalled.cancel();
+      this.#isFull = false;
+      this.pump();
+      if (!this.#isFull) this.#flight.hasRoomAgain();
+    });
   }
 
   /** What the caller is told of the answer when it begins. */

@@ -3,7 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Sink } from '../core/events.ts';
 
-const slow = () =>
+/** A caller did not read what it was sent. */
+export const slow = () =>
   new GatewayError('slow_consumer', 'The stream was not read for too long. Read it as it comes, or do not stream.');
 
 /**

@@ -1,50 +1,46 @@
 import type { Limit, LimitUnit, Subject } from '../core/limits.ts';
-import type { Amount, Carried, Hold } from '../stores/store.ts';
+import type { Amount, Hold } from '../stores/store.ts';
 import type { Limited } from './settings.ts';
-import { windowAt } from './windows.ts';
+import { shareBefore, windowAt } from './windows.ts';
 
 /** What a call uses, or may use, of each unit. */
 export type Amounts = Readonly<Record<LimitUnit, number>>;
 
-/** One limit of someone, as it applies now. */
+/** One limit of someone, as it applies within its current window. */
 export interface Account {
   readonly subject: Subject;
   readonly limit: Limit;
   /** The name in the ledger. */
   readonly id: string;
-  /** What the account of the window before counts for. Undefined: nothing. */
-  readonly carried: Carried | undefined;
-  /** When its window was looked up. */
-  readonly wallMs: number;
-  /** How long its window still lasted then. */
-  readonly endsInMs: number;
-  readonly ttlMs: number;
+  /** That of the window before, if it still counts. */
+  readonly beforeId: string | undefined;
+  /** When its window ends, since 1970. */
+  readonly endsMs: number;
 }
 
 /** Kept for so long after its window: calls that began within it end later, and people look at it later. */
 const KEPT_MS = 26 * 60 * 60 * 1000;
 
-export function accountsOf({ subject, limits }: Limited, wallMs: number): readonly Account[] {
-  return limits.map((limit) => {
+export const accountsOf = ({ subject, limits }: Limited, wallMs: number): readonly Account[] =>
+  limits.map((limit) => {
     const { id, endsInMs, before } = windowAt(limit.window, wallMs);
-    const carried = before && { account: accountId(subject, limit, before.id), share: before.share };
-    return { subject, limit, id: accountId(subject, limit, id), carried, wallMs, endsInMs, ttlMs: endsInMs + KEPT_MS };
+    const beforeId = before && accountId(subject, limit, before.id);
+    return { subject, limit, id: accountId(subject, limit, id), beforeId, endsMs: wallMs + endsInMs };
   });
+
+/** At a moment within the account's window. */
+export function holdOf({ limit, id, beforeId, endsMs }: Account, amount: number, wallMs: number): Hold {
+  const hold = { account: id, amount, limit: limit.amount, ttlMs: ttlMs(endsMs, wallMs) };
+  return beforeId === undefined ? hold : { ...hold, carried: { account: beforeId, share: shareBefore(wallMs) } };
 }
 
-/** Undefined: nothing of this unit is wanted. */
-export function holdOf({ limit, id, carried, ttlMs }: Account, amounts: Amounts): Hold | undefined {
-  const amount = amounts[limit.unit];
-  if (amount === 0) return undefined;
-  const hold = { account: id, amount, limit: limit.amount, ttlMs };
-  return carried ? { ...hold, carried } : hold;
-}
-
-export const spentOn = ({ limit, id, ttlMs }: Account, amounts: Amounts): Amount => ({
+export const spentOn = ({ id, endsMs }: Account, amount: number, wallMs: number): Amount => ({
   account: id,
-  amount: amounts[limit.unit],
-  ttlMs,
+  amount,
+  ttlMs: ttlMs(endsMs, wallMs),
 });
+
+const ttlMs = (endsMs: number, wallMs: number): number => endsMs - wallMs + KEPT_MS;
 
 const accountId = ({ kind, name }: Subject, { unit, window }: Limit, id: string): string =>
   `${kind}:${name}:${unit}:${window}:${id}`;

@@ -4,16 +4,18 @@ import type { Allowance } from '../core/limits.ts';
 import type { Tell } from '../core/news.ts';
 import type { Target } from '../core/target.ts';
 import { type Amount, type Hold, type Ledgers, type Reserved, StoreError } from '../stores/store.ts';
-import { type Account, type Amounts, accountsOf, beyond, holdOf, nothing, plus, spentOn } from './accounts.ts';
+import { type Account, type Amounts, beyond, holdOf, nothing, plus, spentOn } from './accounts.ts';
 import type { Alerts } from './alerts.ts';
+import type { Accounts, CurrentAccounts } from './current-accounts.ts';
 import { amountsOf, type Estimate, type Estimator, estimator, usedBy } from './estimate.ts';
 import { refusal, unpricedRefusal } from './refusal.ts';
-import { type Limited, limitsOfModel, type QuotaSettings } from './settings.ts';
+import type { QuotaSettings } from './settings.ts';
 import { slidingWaitMs } from './windows.ts';
 
 export interface MeterParts extends Pick<Estimator, 'price'> {
   readonly ledgers: Ledgers;
-  readonly settings: QuotaSettings;
+  readonly settings: Pick<QuotaSettings, 'outputTokens' | 'allowUnpriced'>;
+  readonly accounts: Pick<CurrentAccounts, 'ofModel'>;
   readonly clock: Clock;
   readonly alerts: Alerts;
   readonly tell: Tell;
@@ -33,8 +35,8 @@ const GRACE_MS = 10_000;
 export class Meter implements Allowance {
   readonly #parts: MeterParts;
   readonly #call: Call;
-  readonly #callers: readonly Account[];
-  readonly #models = new Map<string, readonly Account[]>();
+  readonly #callers: Accounts;
+  readonly #models = new Map<string, Accounts>();
   readonly #estimate: (target: Target) => Estimate;
   readonly #reservations = new Set<string>();
   #reserved = 0;
@@ -43,25 +45,25 @@ export class Meter implements Allowance {
   /** What the tries under way may use. */
   #underWay: Amounts = nothing;
 
-  constructor(parts: MeterParts, call: Call, callers: readonly Limited[]) {
-    const { settings, price, clock } = parts;
+  constructor(parts: MeterParts, call: Call, callers: Accounts) {
+    const { settings, price } = parts;
     this.#parts = parts;
     this.#call = call;
-    this.#callers = callers.flatMap((limited) => accountsOf(limited, clock.wallMs()));
+    this.#callers = callers;
     this.#estimate = estimator(call.request, { price, outputTokens: settings.outputTokens });
   }
 
   /** Holds what the call may use at its first target. Errors: as `cover`. */
   async open(first: Target): Promise<void> {
-    const wanted = amountsOf(this.#priced(first, this.#callers), 1);
-    await this.#reserve(this.#callers.flatMap((account) => heldBy(account, wanted)));
+    const wanted = amountsOf(this.#priced(first, this.#callers.ofMoney), 1);
+    await this.#reserve([[this.#callers, wanted]]);
     this.#held = wanted;
   }
 
   async cover(target: Target): Promise<(() => void) | undefined> {
     if (this.#parts.isFree(target)) return undefined;
     const models = this.#accountsOf(target);
-    const estimate = amountsOf(this.#priced(target, [...this.#callers, ...models]), 0);
+    const estimate = amountsOf(this.#priced(target, this.#callers.ofMoney || models.ofMoney), 0);
     this.#underWay = plus(this.#underWay, estimate);
     const over = () => {
       this.#underWay = beyond(this.#underWay, estimate);
@@ -69,8 +71,8 @@ export class Meter implements Allowance {
     const lacking = beyond(plus(this.#used(), this.#underWay), this.#held);
     try {
       await this.#reserve([
-        ...this.#callers.flatMap((account) => heldBy(account, lacking)),
-        ...models.flatMap((account) => heldBy(account, { ...estimate, requests: 1 })),
+        [this.#callers, lacking],
+        [models, { ...estimate, requests: 1 }],
       ]);
     } catch (thrown) {
       over();
@@ -93,43 +95,43 @@ export class Meter implements Allowance {
     await Promise.all(all.map((each) => this.#unlessStoreFails(each)));
   }
 
-  #accountsOf(target: Target): readonly Account[] {
-    const { settings, clock } = this.#parts;
+  /** The same for the whole call, also if a window ends meanwhile. */
+  #accountsOf(target: Target): Accounts {
     const name = `${target.provider}/${target.model}`;
     const known = this.#models.get(name);
     if (known) return known;
-    const limited = limitsOfModel(settings, target);
-    const accounts = limited ? accountsOf(limited, clock.wallMs()) : [];
-    this.#models.set(name, accounts);
-    return accounts;
+    const { accounts, clock } = this.#parts;
+    const found = accounts.ofModel(target, clock.wallMs());
+    this.#models.set(name, found);
+    return found;
   }
 
-  #priced(target: Target, accounts: readonly Account[]): Estimate {
+  #priced(target: Target, needsPrice: boolean): Estimate {
     const estimate = this.#estimate(target);
-    const needsPrice = accounts.some(({ limit }) => limit.unit === 'nano_usd');
     if (estimate.nanoUsd === undefined && needsPrice && !this.#parts.settings.allowUnpriced)
       throw unpricedRefusal(target);
     return estimate;
   }
 
-  async #reserve(held: readonly { readonly hold: Hold; readonly account: Account }[]): Promise<void> {
-    if (held.length === 0) return;
+  async #reserve(draws: readonly Draw[]): Promise<void> {
+    const drawn = draws.flatMap(drawnBy);
+    if (drawn.length === 0) return;
     const { ledgers, alerts } = this.#parts;
     const id = `${this.#call.id}/${this.#reserved++}`;
     this.#reservations.add(id);
-    const holds = held.map(({ hold }) => hold);
+    const holds = drawn.map(({ hold }) => hold);
     const reserving = ledgers.reserve({ ledger: LEDGER, id, ttlMs: this.#ttlMs, holds });
     const reserved = await this.#unlessStoreFails<Reserved>(reserving);
     if (!reserved) return;
-    for (const [i, { account }] of held.entries()) alerts.look(account, reserved.balances[i]);
+    for (const [i, { account }] of drawn.entries()) alerts.look(account, reserved.balances[i]);
     if (reserved.granted) return;
     this.#reservations.delete(id);
-    const { account, hold } = held[reserved.refused] ?? {};
-    if (account && hold) throw await this.#refusal(account, hold, reserved.balances[reserved.refused]);
+    const refused = drawn[reserved.refused];
+    if (refused) throw await this.#refusal(refused, reserved.balances[reserved.refused]);
   }
 
-  async #refusal(account: Account, hold: Hold, balance = { spent: 0, held: 0 }) {
-    const { subject, limit, wallMs, endsInMs } = account;
+  async #refusal({ account, hold, wallMs }: Drawn, balance = { spent: 0, held: 0 }) {
+    const { subject, limit, endsMs } = account;
     const { ledgers, clock, tell, alerts } = this.#parts;
     tell({ type: 'limit_refused', subject: subject.kind, unit: limit.unit, window: limit.window });
     alerts.reached(account);
@@ -137,7 +139,7 @@ export class Meter implements Allowance {
     const now = balance.spent + balance.held;
     const before = hold.carried ? await this.#usedOf(ledgers, hold.carried.account) : 0;
     const elapsedMs = clock.wallMs() - wallMs;
-    const waitMs = hold.carried ? slidingWaitMs(hold.amount, limit.amount, { before, now }, wallMs) : endsInMs;
+    const waitMs = hold.carried ? slidingWaitMs(hold.amount, limit.amount, { before, now }, wallMs) : endsMs - wallMs;
     return refusal(subject, limit, hold.amount, Math.max(1, Math.ceil(waitMs - elapsedMs)));
   }
 
@@ -164,12 +166,10 @@ export class Meter implements Allowance {
     const used = tries.map((attempt) => ({ attempt, amounts: usedBy(attempt, () => this.#estimate(attempt)) }));
     const all = used.map(({ amounts }) => amounts).reduce(plus, nothing);
     const caller = { ...all, requests: Math.min(1, all.requests) };
-    const ofModels = used.flatMap(({ attempt, amounts }) =>
-      this.#accountsOf(attempt).map((account) => spentOn(account, amounts)),
-    );
-    return [...this.#callers.map((account) => spentOn(account, caller)), ...ofModels].filter(
-      ({ amount }) => amount > 0,
-    );
+    return [
+      ...spentBy(this.#callers, caller),
+      ...used.flatMap(({ attempt, amounts }) => spentBy(this.#accountsOf(attempt), amounts)),
+    ];
   }
 
   /** A store that fails lets calls through, unlimited: that is for the operator to know, and not for callers to suffer. */
@@ -184,7 +184,31 @@ export class Meter implements Allowance {
   }
 }
 
-function heldBy(account: Account, amounts: Amounts) {
-  const hold = holdOf(account, amounts);
-  return hold ? [{ hold, account }] : [];
+/** So much of these accounts. */
+type Draw = readonly [Accounts, Amounts];
+
+/** What is to be held on one account, as it was at a moment. */
+interface Drawn {
+  readonly account: Account;
+  readonly hold: Hold;
+  readonly wallMs: number;
+}
+
+/** Accounts of a unit that nothing is wanted of are left out. */
+function drawnBy([{ list, wallMs }, amounts]: Draw): readonly Drawn[] {
+  const drawn: Drawn[] = [];
+  for (const account of list) {
+    const amount = amounts[account.limit.unit];
+    if (amount > 0) drawn.push({ account, hold: holdOf(account, amount, wallMs), wallMs });
+  }
+  return drawn;
+}
+
+function spentBy({ list, wallMs }: Accounts, amounts: Amounts): readonly Amount[] {
+  const spent: Amount[] = [];
+  for (const account of list) {
+    const amount = amounts[account.limit.unit];
+    if (amount > 0) spent.push(spentOn(account, amount, wallMs));
+  }
+  return spent;
 }

@@ -33,10 +33,12 @@ export function windowAt(window: LimitWindow, wallMs: number): OpenWindow {
 
 function minuteAt(wallMs: number): OpenWindow {
   const index = Math.floor(wallMs / MINUTE_MS);
-  const goneMs = wallMs % MINUTE_MS;
-  const before = { id: String(index - 1), share: 1 - goneMs / MINUTE_MS };
-  return { id: String(index), endsInMs: MINUTE_MS - goneMs, before };
+  const before = { id: String(index - 1), share: shareBefore(wallMs) };
+  return { id: String(index), endsInMs: MINUTE_MS - (wallMs % MINUTE_MS), before };
 }
+
+/** How much of the minute before is less than a minute ago: from 0 to 1. */
+export const shareBefore = (wallMs: number): number => 1 - (wallMs % MINUTE_MS) / MINUTE_MS;
 
 /** The beginning of the moment's text, as long as the pattern. */
 const iso = (wallMs: number, pattern: string): string => new Date(wallMs).toISOString().slice(0, pattern.length);

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Clock } from '../core/clock.ts';
-import { MemoryLedgers } from './memory/ledgers.ts';
+import { MemoryLedger } from './memory/ledger.ts';
 import { Shelf } from './memory/shelf.ts';
 import { MemoryTallies } from './memory/tallies.ts';
 import {
@@ -19,8 +19,8 @@ export interface MemoryBounds {
   /** The most bytes of all values with their keys. */
   readonly maxBytes: number;
   /**
-   * The most counters, accounts, open reservations and remembered ids, of each. Where there are more, those that were
-   * not used for longest are forgotten. What is held is not: then the store is full.
+   * The most counters, ledgers, and accounts, open reservations and remembered ids of a ledger, of each. Where there are
+   * more, those that were not used for longest are forgotten. Ledgers are not, nor what is held: then the store is full.
    */
   readonly maxAccounts: number;
 }
@@ -44,7 +44,8 @@ export class MemoryStore implements Store {
   readonly #values: Shelf<Value>;
   readonly #counters: Shelf<Counter>;
   readonly #tallies: MemoryTallies;
-  readonly #ledgers: MemoryLedgers;
+  readonly #ledgers = new Map<string, MemoryLedger>();
+  readonly #maxAccounts: number;
   #isClosed = false;
 
   constructor(clock: Pick<Clock, 'now'>, { maxEntries, maxBytes, maxAccounts }: MemoryBounds) {
@@ -54,7 +55,7 @@ export class MemoryStore implements Store {
     this.#values = new Shelf({ now, most: maxEntries, mostBytes: maxBytes, bytesOf });
     this.#counters = new Shelf({ now, most: maxAccounts });
     this.#tallies = new MemoryTallies(now, maxAccounts);
-    this.#ledgers = new MemoryLedgers(now, maxAccounts);
+    this.#maxAccounts = maxAccounts;
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -105,23 +106,33 @@ export class MemoryStore implements Store {
   }
 
   async reserve(reservation: Reservation): Promise<Reserved> {
-    return this.#in().#ledgers.reserve(reservation);
+    return this.#ledger(reservation.ledger).reserve(reservation);
   }
 
   async settle(settlement: Settlement): Promise<void> {
-    this.#in().#ledgers.settle(settlement);
+    this.#ledger(settlement.ledger).settle(settlement);
   }
 
   async refund(ledger: string, id: string): Promise<void> {
-    this.#in().#ledgers.refund(ledger, id);
+    this.#ledger(ledger).refund(id);
   }
 
   async balances(ledger: string, accounts: readonly string[]): Promise<readonly Balance[]> {
-    return accounts.map((account) => this.#in().#ledgers.balance(ledger, account));
+    const found = this.#ledger(ledger);
+    return accounts.map((account) => found.balance(account));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+  }
+
+  #ledger(name: string): MemoryLedger {
+    const known = this.#in().#ledgers.get(name);
+    if (known) return known;
+    if (this.#ledgers.size >= this.#maxAccounts) throw new StoreError('full');
+    const ledger = new MemoryLedger(this.#now, this.#maxAccounts);
+    this.#ledgers.set(name, ledger);
+    return ledger;
   }
 
   #in(): this {

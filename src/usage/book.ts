@@ -30,6 +30,8 @@ const MAX_LABEL_CHARACTERS = 64;
 /** So many seconds may wait for a store that fails: an hour. */
 const MAX_WAITING = 3_600;
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 /** The day of a moment, in UTC, as 2026-11-21. */
 export const dayAt = (wallMs: number): string => new Date(wallMs).toISOString().slice(0, 10);
 
@@ -46,6 +48,7 @@ export class UsageBook {
   #counts = new Map<string, Map<string, Measured>>();
   readonly #known = new Map<string, Set<string>>();
   readonly #waiting: Tally[] = [];
+  #day = { index: Number.NaN, name: '' };
   #written = 0;
   #timer: Timer | undefined;
   #flushing: Promise<void> | undefined;
@@ -58,8 +61,7 @@ export class UsageBook {
   }
 
   add(call: UsedCall): void {
-    const { clock } = this.#parts;
-    const day = dayAt(clock.wallMs());
+    const day = this.#today();
     const rows = this.#counts.get(day) ?? new Map<string, Measured>();
     this.#counts.set(day, rows);
     const { team, key } = call;
@@ -118,6 +120,13 @@ export class UsageBook {
     while (this.#waiting.length > MAX_WAITING) lost(this.#waiting.shift()?.counts.size ?? 0);
     const [today] = [...this.#known.keys()].slice(-1);
     for (const day of this.#known.keys()) if (day !== today) this.#known.delete(day);
+  }
+
+  #today(): string {
+    const wallMs = this.#parts.clock.wallMs();
+    const index = Math.floor(wallMs / DAY_MS);
+    if (index !== this.#day.index) this.#day = { index, name: dayAt(wallMs) };
+    return this.#day.name;
   }
 
   #labelsOf({ labels }: UsedCall): Readonly<Record<string, string>> {

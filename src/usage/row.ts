@@ -76,8 +76,11 @@ export function rowName({ team, key, provider, model, labels }: UsageRow): strin
   return [team, key, provider, model, ...others.flat()].map((text) => encoded(text.slice(0, MAX_CUT))).join('/');
 }
 
+/** What encoding leaves as it is. */
+const PLAIN = /^[\w.~-]*$/;
+
 /** A text that was cut may end with half a character. */
-const encoded = (text: string): string => encodeURIComponent(text.toWellFormed());
+const encoded = (text: string): string => (PLAIN.test(text) ? text : encodeURIComponent(text.toWellFormed()));
 
 export const counterName = (row: string, measure: Measure): string => `${measures[measure]}/${row}`;
 

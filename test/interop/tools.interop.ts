@@ -13,6 +13,7 @@ const CODES_FROM = 64;
 const INVALID_ARGUMENT = 3;
 
 const SERVICES = [
+  'antiphon.v1.AdminService',
   'antiphon.v1.LlmService',
   'grpc.health.v1.Health',
   'grpc.reflection.v1.ServerReflection',

@@ -1,10 +1,25 @@
 import { REMEMBERED_MS } from '../store.ts';
 
+interface Remembered<State> {
+  readonly id: string;
+  readonly state: State;
+  readonly untilMs: number;
+}
+
+/** So many that are forgotten may stay in the queue: it is not made anew for each of them. */
+const FEW = 1_000;
+
 /** What became of ids within the last hour, up to a bound: the oldest are forgotten first. */
 export class Recent<State> {
   readonly #now: () => number;
   readonly #most: number;
-  readonly #ids = new Map<string, { readonly state: State; readonly untilMs: number }>();
+  readonly #ids = new Map<string, Remembered<State>>();
+  /**
+   * In the order of their times, from `#first` on. The order of the map would do, but whoever looks for its beginning
+   * steps over all that was removed there since it grew last.
+   */
+  #queue: Remembered<State>[] = [];
+  #first = 0;
 
   constructor(now: () => number, most: number) {
     this.#now = now;
@@ -12,22 +27,27 @@ export class Recent<State> {
   }
 
   get(id: string): State | undefined {
-    this.#forget();
-    return this.#ids.get(id)?.state;
+    const known = this.#ids.get(id);
+    return known && known.untilMs > this.#now() ? known.state : undefined;
   }
 
   set(id: string, state: State): void {
-    this.#ids.delete(id);
-    this.#ids.set(id, { state, untilMs: this.#now() + REMEMBERED_MS });
-    this.#forget();
+    const now = this.#now();
+    const remembered = { id, state, untilMs: now + REMEMBERED_MS };
+    this.#ids.set(id, remembered);
+    this.#queue.push(remembered);
+    this.#forget(now);
   }
 
-  /** They are in the order of their times. */
-  #forget(): void {
-    const now = this.#now();
-    for (const [id, { untilMs }] of this.#ids) {
-      if (untilMs > now && this.#ids.size <= this.#most) return;
-      this.#ids.delete(id);
+  #forget(now: number): void {
+    for (;;) {
+      const oldest = this.#queue[this.#first];
+      if (!oldest || (oldest.untilMs > now && this.#queue.length - this.#first <= this.#most)) break;
+      this.#first++;
+      if (this.#ids.get(oldest.id) === oldest) this.#ids.delete(oldest.id);
     }
+    if (this.#first <= FEW || 2 * this.#first < this.#queue.length) return;
+    this.#queue = this.#queue.slice(this.#first);
+    this.#first = 0;
   }
 }

@@ -1,4 +1,5 @@
 import { StoreError } from '../store.ts';
+import { Line, type Place, placeOf } from './line.ts';
 
 /** How many entries are looked at for having outlived their time whenever one is added. */
 const SWEPT_PER_ENTRY = 4;
@@ -20,26 +21,35 @@ export interface ShelfOptions<E extends Entry> {
   readonly isPinned?: (entry: E) => boolean;
 }
 
+/** An entry under its key. */
+interface Kept<E> {
+  readonly key: string;
+  readonly entry: E;
+}
+
 /** Entries up to a bound. Those that were not used for longest go first. Those that have outlived their time are not seen. */
 export class Shelf<E extends Entry> {
   readonly #options: ShelfOptions<E>;
-  readonly #entries = new Map<string, E>();
-  #cursor: Iterator<[string, E]> | undefined;
+  readonly #places = new Map<string, Place<Kept<E>>>();
+  /** Those used last at its end. */
+  readonly #line = new Line<Kept<E>>();
+  #cursor: Iterator<Place<Kept<E>>> | undefined;
   #bytes = 0;
 
   constructor(options: ShelfOptions<E>) {
     this.#options = options;
   }
 
-  get(key: string): E | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    if (entry.expiresMs <= this.#options.now()) {
+  /** `now`: for one who asks for several. */
+  get(key: string, now: number = this.#options.now()): E | undefined {
+    const place = this.#places.get(key);
+    if (!place) return undefined;
+    const { entry } = place.item;
+    if (entry.expiresMs <= now) {
       this.delete(key);
       return undefined;
     }
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+    this.#line.toEnd(place);
     return entry;
   }
 
@@ -50,25 +60,28 @@ export class Shelf<E extends Entry> {
     this.delete(key);
     this.#sweep();
     this.#makeRoom(size);
-    this.#entries.set(key, entry);
+    const place = placeOf({ key, entry });
+    this.#places.set(key, place);
+    this.#line.toEnd(place);
     this.#bytes += size;
   }
 
   delete(key: string): void {
-    const entry = this.#entries.get(key);
-    if (!entry) return;
-    this.#entries.delete(key);
-    this.#bytes -= this.#sizeOf(key, entry);
+    const place = this.#places.get(key);
+    if (!place) return;
+    this.#places.delete(key);
+    this.#line.leave(place);
+    this.#bytes -= this.#sizeOf(key, place.item.entry);
   }
 
   /** Of what has not outlived its time. In no particular order. */
   keys(): string[] {
     const now = this.#options.now();
-    return [...this.#entries].flatMap(([key, { expiresMs }]) => (expiresMs > now ? key : []));
+    return [...this.#line].flatMap(({ key, entry }) => (entry.expiresMs > now ? key : []));
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#places.size;
   }
 
   #sizeOf(key: string, entry: E): number {
@@ -77,7 +90,7 @@ export class Shelf<E extends Entry> {
 
   #makeRoom(size: number): void {
     const { most, mostBytes = Number.POSITIVE_INFINITY } = this.#options;
-    while (this.#entries.size >= most || this.#bytes + size > mostBytes) {
+    while (this.#places.size >= most || this.#bytes + size > mostBytes) {
       const oldest = this.#oldest();
       if (oldest === undefined) throw new StoreError('full');
       this.delete(oldest);
@@ -86,7 +99,7 @@ export class Shelf<E extends Entry> {
 
   #oldest(): string | undefined {
     let looked = 0;
-    for (const [key, entry] of this.#entries) {
+    for (const { key, entry } of this.#line) {
       if (!this.#options.isPinned?.(entry)) return key;
       if (++looked === LOOKED_AT) return undefined;
     }
@@ -97,13 +110,13 @@ export class Shelf<E extends Entry> {
   #sweep(): void {
     const now = this.#options.now();
     for (let step = 0; step < SWEPT_PER_ENTRY; step++) {
-      this.#cursor ??= this.#entries.entries();
+      this.#cursor ??= this.#places.values();
       const { done, value } = this.#cursor.next();
       if (done) {
         this.#cursor = undefined;
         return;
       }
-      if (value[1].expiresMs <= now) this.delete(value[0]);
+      if (value.item.entry.expiresMs <= now) this.delete(value.item.key);
     }
   }
 }
