@@ -7,6 +7,7 @@ const step = fc.record({
   id: fc.integer({ min: 0, max: 12 }).map(String),
   state: fc.constantFrom('expired' as const, 'done' as const),
   laterMs: fc.constantFrom(0, 1, REMEMBERED_MS / 4, REMEMBERED_MS),
+  thenMs: fc.constantFrom(0, 0, 1, REMEMBERED_MS / 4, REMEMBERED_MS),
 });
 
 describe('what became of ids', () => {
@@ -15,10 +16,11 @@ describe('what became of ids', () => {
       let now = 0;
       const recent = new Recent<'expired' | 'done'>(() => now, most);
       const set: { id: string; state: string; atMs: number }[] = [];
-      for (const { id, state, laterMs } of steps) {
+      for (const { id, state, laterMs, thenMs } of steps) {
         now += laterMs;
         recent.set(id, state);
         set.push({ id, state, atMs: now });
+        now += thenMs;
         const remembered = set.slice(-most).filter(({ atMs }) => now - atMs < REMEMBERED_MS);
         for (let i = 0; i <= 12; i++) {
           const last = remembered.findLast((each) => each.id === String(i));
