@@ -19,12 +19,14 @@ import { type Division, totalOf, usageReport } from './usage/report.ts';
 export interface AdministrationParts {
   readonly snapshots: Pick<Snapshots<Serving>, 'current' | 'use'>;
   readonly lasting: Pick<Lasting, 'clock' | 'answers' | 'store' | 'alertBook'>;
+  /** Every key there is, wherever it is kept. */
+  readonly keys: () => readonly KeyRecord[];
   /** The labels that usage is counted by. */
   readonly usageLabels: readonly string[];
 }
 
 /** What stands behind the AdminService, as far as it is to be seen. */
-export function administration({ snapshots, lasting, usageLabels }: AdministrationParts): AdminParts {
+export function administration({ snapshots, lasting, keys, usageLabels }: AdministrationParts): AdminParts {
   const { clock, answers, store, alertBook } = lasting;
   return {
     providers: providersAdmin({
@@ -51,7 +53,7 @@ export function administration({ snapshots, lasting, usageLabels }: Administrati
       },
     }),
     alerts: alertsAdmin({ newest: (most) => alertBook.newest(most) }),
-    hasOperators: () => snapshots.current.config.access.keys.some((key) => isOperator(key, clock)),
+    hasOperators: () => keys().some((key) => isOperator(key, clock)),
   };
 }
 

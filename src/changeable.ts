@@ -1,4 +1,4 @@
-import type { KeySource } from './access/key-record.ts';
+import type { KeyRecord, KeySource } from './access/key-record.ts';
 import { StoreKeys } from './access/store-keys.ts';
 import { storedKeys } from './access/stored-key.ts';
 import type { AuditLog } from './audit/audit-log.ts';
@@ -26,6 +26,8 @@ export interface ChangeableParts extends Omit<LiveSettingsParts, 'document'> {
 export interface Changeable {
   /** Keys besides those of the configuration. */
   readonly keys: KeySource;
+  /** Every key there is, those of the configuration too. */
+  readonly allKeys: () => readonly KeyRecord[];
   readonly settings: Pick<LiveSettings, 'read'>;
   readonly admin: Pick<AdminParts, 'settings' | 'keys' | 'audit' | 'notes'>;
   /** Reads what the store has, puts it into effect, and follows it from then on. Never rejects. */
@@ -41,6 +43,7 @@ export function changeable(parts: ChangeableParts): Changeable {
   const settings = new LiveSettings({ ...parts, document });
   return {
     keys,
+    allKeys: () => keys.list().map(({ record }) => record),
     settings,
     admin: {
       settings: settingsAdmin({ settings, redact }),

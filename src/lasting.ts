@@ -70,8 +70,8 @@ export async function openLasting(config: Config, log: Log, options: LastingOpti
   const answers = new Answers(config.cache, { clock, ...(config.store.redis ? { store } : {}) });
   made.answers = answers;
   await warm(config, answers, log);
-  const usage = usageBook(config, { store, clock, log });
-  const audit = auditLog(config, { values, clock, redact, log });
+  const usage = usageBook(config, { store, clock, tell });
+  const audit = auditLog(config, { values, clock, redact, tell });
   const { metrics } = telemetry;
   const record = recorder({ metrics, log, redact });
   const lasting: Lasting = {
@@ -126,24 +126,27 @@ async function openedStore(config: Config, clock: Clock, log: Log, telemetry: Te
   }
 }
 
-const usageBook = ({ usage }: Config, { store, clock, log }: Pick<Lasting, 'store' | 'clock' | 'log'>): UsageBook =>
+const usageBook = ({ usage }: Config, { store, clock, tell }: Pick<Lasting, 'store' | 'clock' | 'tell'>): UsageBook =>
   new UsageBook({
     ...usage,
     store,
     clock,
     replica: randomUUID(),
-    lost: (counts) => log.warn({ counts }, 'usage is lost: the store does not take it'),
+    lost: (count) => tell({ type: 'records_lost', kind: 'usage', count }),
   });
 
-const auditLog = ({ audit }: Config, { log, ...parts }: Pick<Opened, 'values'> & Pick<Lasting, AuditParts>): AuditLog =>
+const auditLog = (
+  { audit }: Config,
+  { tell, ...parts }: Pick<Opened, 'values'> & Pick<Lasting, AuditParts>,
+): AuditLog =>
   new AuditLog({
     ...audit,
     ...parts,
     replica: randomBytes(8).toString('hex'),
-    lost: (events) => log.warn({ events }, 'audit events are lost: the store does not take them'),
+    lost: (count) => tell({ type: 'records_lost', kind: 'audit', count }),
   });
 
-type AuditParts = 'clock' | 'redact' | 'log';
+type AuditParts = 'clock' | 'redact' | 'tell';
 
 const refusalOf = ({ team = '', caller, target, callId }: CallOutcome, because: ErrorKind) => ({
   actor: caller,

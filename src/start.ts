@@ -97,7 +97,7 @@ export async function start(config: Config, log: Log, options: StartOptions = {}
   };
   const tools = { access, tracing, redact, log, clock, newId: randomUUID };
   const admin = adminService({
-    ...administration({ snapshots, lasting, usageLabels: config.usage.labels }),
+    ...administration({ snapshots, lasting, keys: change.allKeys, usageLabels: config.usage.labels }),
     ...change.admin,
   });
   const doors = { ...tools, config: config.server, tls: config.tls, service, admin, health, providers, snapshot };

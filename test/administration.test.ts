@@ -23,15 +23,15 @@ const key = (more: Partial<KeyRecord>): KeyRecord => ({
 /** What stands behind the AdminService where these keys are configured, and the store fails so. */
 function partsWith(keys: readonly KeyRecord[], failure: StoreFailure = 'closed') {
   const failing = () => Promise.reject(new StoreError(failure));
-  const current = { config: { access: { keys } } };
   return administration({
-    snapshots: { current } as never,
+    snapshots: {} as never,
     lasting: {
       clock,
       store: { tallied: failing },
       answers: { purge: failing },
       alertBook: { newest: () => [] },
     } as never,
+    keys: () => keys,
     usageLabels: [],
   });
 }

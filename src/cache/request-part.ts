@@ -41,9 +41,13 @@ export const fieldsThatAre = (fields: RequestFields, kind: 'yes' | 'ordered'): r
  */
 export function partOf(request: CompleteRequest, fields: readonly RequestField[]): CompleteRequest {
   const part = create(CompleteRequestSchema);
-  for (const field of fields) if (request[field] !== undefined) Object.assign(part, { [field]: request[field] });
+  for (const field of fields) copy(request, part, field);
   if (request.messages.some(hasHint)) part.messages = request.messages.map(withoutHints);
   return part;
+}
+
+function copy<Field extends RequestField>(from: CompleteRequest, to: CompleteRequest, field: Field): void {
+  if (from[field] !== undefined) to[field] = from[field];
 }
 
 const nested = ({ part }: Part): readonly Part[] => (part.case === 'toolResult' ? part.value.content : []);

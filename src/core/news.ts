@@ -88,7 +88,14 @@ export type News =
   /** Calls have reached a threshold of the operator's. */
   | ({ readonly type: 'alert'; readonly kind: Exclude<AlertKind, 'limit'> } & Omit<Crossing, 'kind'>)
   /** The store failed, so that a call went on without its limits. */
-  | { readonly type: 'limits_unchecked'; readonly cause: string };
+  | { readonly type: 'limits_unchecked'; readonly cause: string }
+  /** What the store was to keep is lost: it has failed for too long. */
+  | { readonly type: 'records_lost'; readonly kind: RecordKind; readonly count: number };
+
+/** What is written down besides what calls draw on: counts of usage, and audit events. */
+export type RecordKind = 'usage' | 'audit';
+
+export const recordKinds: readonly RecordKind[] = ['usage', 'audit'];
 
 /**
  * `hit_local`, `hit_shared`: there was an answer in this process, or in the shared store. `shared`: an equal call was under

@@ -62,6 +62,9 @@ export class Flight implements Airborne, Sink {
   }
 
   get events(): readonly Delta[] {
+    // It did not come in pieces, but may have to go in pieces.
+    if (this.#response && !this.#hasContent && this.#events.length === 0)
+      this.#events = [...deltasOf(this.#response.content)];
     return this.#events;
   }
 
@@ -135,8 +138,6 @@ export class Flight implements Airborne, Sink {
       (response) => {
         this.#end(() => {
           this.#response = response;
-          // It did not come in pieces, but may have to go in pieces.
-          if (!this.#hasContent) this.#events = [...deltasOf(response.content)];
         });
       },
       (thrown) => {

@@ -17,6 +17,7 @@ import { idempotencyMetrics } from './idempotency-metrics.ts';
 import type { Family } from './instruments.ts';
 import { type KeysAside, keyMetrics } from './key-metrics.ts';
 import { limitMetrics } from './limit-metrics.ts';
+import { lostMetrics } from './lost-metrics.ts';
 import { processMetrics, type Strain } from './process-metrics.ts';
 import { type ProviderGauges, resilienceMetrics } from './resilience-metrics.ts';
 import { type CountedOfTarget, snapshotOf } from './snapshot.ts';
@@ -113,7 +114,7 @@ export function callMetrics(options: MetricsOptions): Metrics {
   const startMs = clock.wallMs();
   const resilience = resilienceMetrics(gauges);
   const thrift = thriftMetrics();
-  const told = [resilience, limitMetrics(), alertMetrics(), thrift, idempotencyMetrics()];
+  const told = [resilience, limitMetrics(), alertMetrics(), thrift, idempotencyMetrics(), lostMetrics()];
   const providers = new Set<string>();
   const know = ({ known, knownProviders = [] }: KnownNames) => {
     for (const provider of [...knownProviders, ...known.map((target) => target.provider)]) {

@@ -34,6 +34,8 @@ export function newsLog(log: Logger, clock: Pick<Clock, 'now'>): Tell {
         return tellAlert(log, news);
       case 'limits_unchecked':
         return limited.warn({ cause: news.cause }, 'calls go on without limits: the store fails');
+      case 'records_lost':
+        return tellLost(log, news);
       case 'ended_for_memory':
         return log.error({}, 'a call under way was ended: memory is short');
     }
@@ -46,6 +48,11 @@ function tellLimit(log: Logger, { subject, limit, share }: NewsOf<'limit_alert'>
   const { unit, window, amount } = limit;
   const fields = { subject: subject.kind, name: subject.name, unit, window, limit: amount };
   log.warn({ ...fields, used_percent: Math.round(share * 100) }, 'a limit is nearly used up, or is');
+}
+
+function tellLost(log: Logger, { kind, count }: NewsOf<'records_lost'>): void {
+  if (kind === 'usage') log.warn({ counts: count }, 'usage is lost: the store does not take it');
+  else log.warn({ events: count }, 'audit events are lost: the store does not take them');
 }
 
 function tellAlert(log: Logger, { kind, subject, value, threshold }: NewsOf<'alert'>): void {

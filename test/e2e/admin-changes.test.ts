@@ -273,6 +273,18 @@ describe('keys and the audit log', () => {
     for (const secret of [key, key.slice(4, 30), ADMIN]) expect(everything).not.toContain(secret);
   });
 
+  it('tell a caller that it may not, and not that nobody may, where the store alone has keys that may', async () => {
+    const where = inFolder();
+    const first = await opened(where);
+    const made = (name: string, roles: string[]) => first.unary(createKey, { name, roles });
+    const [admin, caller] = [await made('operator', ['admin']), await made('billing', ['caller'])];
+    await first.close();
+    const { unary } = await opened({ ...where, env: { ...where.env, LLM_ADMIN_API_KEY: '' } });
+    const list = async ({ messages: [created] }: typeof admin) =>
+      (await unary(listKeys, {}, { headers: { authorization: `Bearer ${created?.key}` } })).error?.errorInfo?.reason;
+    expect([await list(admin), await list(caller)]).toEqual([undefined, 'PERMISSION_DENIED']);
+  });
+
   it.skipIf(!hasRedis)(
     'are those of all replicas',
     async () => {

@@ -120,6 +120,7 @@ describe('a scrape', () => {
       'llm_context_fitted_total counter',
       'llm_context_trimmed_messages_total counter',
       'llm_idempotency_requests_total counter',
+      'llm_records_lost_total counter',
       'llm_cache_requests_total counter',
       'llm_cache_hits_total counter',
       'llm_cache_saved_usd_total counter',

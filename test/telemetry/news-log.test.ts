@@ -88,6 +88,16 @@ describe('a line', () => {
       ['warn', { kind: 'cost', subject: 'all calls', value: 12.5, threshold: 10 }, 'an alert: a threshold is reached'],
     ],
     [
+      'usage that is lost',
+      { type: 'records_lost', kind: 'usage', count: 7 },
+      ['warn', { counts: 7 }, 'usage is lost: the store does not take it'],
+    ],
+    [
+      'audit events that are lost',
+      { type: 'records_lost', kind: 'audit', count: 7 },
+      ['warn', { events: 7 }, 'audit events are lost: the store does not take them'],
+    ],
+    [
       'a call that was ended',
       { type: 'ended_for_memory' },
       ['error', {}, 'a call under way was ended: memory is short'],
