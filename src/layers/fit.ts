@@ -22,19 +22,23 @@ export interface FitParts {
  */
 export const fitContext =
   (parts: FitParts): Layer =>
-  (next) =>
-  async (call) => {
-    const { target, policy, request } = call;
-    const limits = target && policy.context.length > 0 ? parts.limitsOf(target) : undefined;
-    if (!target || !limits) return next(call);
-    const made = fitted(request, policy.context, limits, parts.settings);
-    if (!made.fits) {
-      parts.tell({ type: 'context_rejected', provider: target.provider });
-      throw tooLong(target, limits);
-    }
-    if (made.request === request) return next(call);
-    note(call, target, made, parts.tell);
-    return next({ ...call, request: made.request });
+  (next) => {
+    const fitting = async (call: Call, target: Target, limits: ContextLimits) => {
+      const { policy, request } = call;
+      const made = fitted(request, policy.context, limits, parts.settings);
+      if (!made.fits) {
+        parts.tell({ type: 'context_rejected', provider: target.provider });
+        throw tooLong(target, limits);
+      }
+      if (made.request === request) return next(call);
+      note(call, target, made, parts.tell);
+      return next({ ...call, request: made.request });
+    };
+    return (call) => {
+      const { target, policy } = call;
+      const limits = target && policy.context.length > 0 ? parts.limitsOf(target) : undefined;
+      return target && limits ? fitting(call, target, limits) : next(call);
+    };
   };
 
 function note({ trail, request: { maxTokens } }: Call, { provider }: Target, made: Fitted, tell: Tell): void {

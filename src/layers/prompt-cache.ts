@@ -1,4 +1,5 @@
 import { tenantOf } from '../cache/tenant.ts';
+import type { Call } from '../core/call.ts';
 import type { Layer } from '../core/complete.ts';
 import type { PromptCaching } from '../core/prompt-caching.ts';
 import type { Target } from '../core/target.ts';
@@ -19,12 +20,15 @@ export interface PromptCacheParts {
  */
 export const promptCache =
   ({ hints, cachingOf, isCheaper }: PromptCacheParts): Layer =>
-  (next) =>
-  async (call) => {
-    const { target, policy, caller } = call;
-    const caching = target && policy.promptCache === 'auto' ? cachingOf?.(target.model) : undefined;
-    if (!target || !caching) return next(call);
-    const place = { tenant: tenantOf(caller), target, caching, isCheaper: isCheaper(target) };
-    const request = hints.hinted(call.request, place);
-    return next(request === call.request ? call : { ...call, request });
+  (next) => {
+    const hinting = async (call: Call, target: Target, caching: PromptCaching) => {
+      const place = { tenant: tenantOf(call.caller), target, caching, isCheaper: isCheaper(target) };
+      const request = hints.hinted(call.request, place);
+      return next(request === call.request ? call : { ...call, request });
+    };
+    return (call) => {
+      const { target, policy } = call;
+      const caching = target && policy.promptCache === 'auto' ? cachingOf?.(target.model) : undefined;
+      return target && caching ? hinting(call, target, caching) : next(call);
+    };
   };
