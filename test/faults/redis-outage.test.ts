@@ -62,12 +62,14 @@ describe.runIf(hasRedis)('rows 60 to 64: Redis in the middle of load', () => {
       // Of a process that has just begun, everything is slow.
       await during(() => sleep(700));
       const before = await during(() => sleep(700));
-      expect(await store()).toMatchObject({ mode: StoreMode.SHARED });
+      // Where other tests keep the processors busy, Redis may have taken longer than is waited for, without any fault.
+      await recovered();
+      const { failures } = await store();
       const within = await during(async () => {
         await fault.begin(redis);
         await sleep(1_200);
         expect(await store()).toMatchObject({ mode: StoreMode.LOCAL, failures: expect.any(Number) });
-        expect((await store()).failures).toBeGreaterThan(0);
+        expect((await store()).failures).toBeGreaterThan(failures);
       });
       const after = await during(async () => {
         await fault.end(redis);
