@@ -30,7 +30,7 @@ const MAX_LABEL_CHARACTERS = 64;
 /** So many seconds may wait for a store that fails: an hour. */
 const MAX_WAITING = 3_600;
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+export const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The day of a moment, in UTC, as 2026-11-21. */
 export const dayAt = (wallMs: number): string => new Date(wallMs).toISOString().slice(0, 10);

@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import type { Store } from '../stores/store.ts';
-import { dayAt, tableOf } from './book.ts';
+import { DAY_MS, dayAt, tableOf } from './book.ts';
 import { addMeasured, type Measured, readCounter, type UsageRow, unmeasured } from './row.ts';
 
 /** What a report is divided by: fields of the rows, the day, or a label as "label:project". */
@@ -20,8 +20,6 @@ export interface UsageGroup {
   readonly values: readonly string[];
   readonly counts: Measured;
 }
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The days from one to another, both included; none if they are the wrong way round, or no days. */
 export function daysFrom(from: string, to: string): readonly string[] {
